@@ -1,0 +1,129 @@
+"""What the environment says: every setting read once, typed, and refused here when it is wrong."""
+
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from chainpay.embedded import paths
+from rails.money import EXPONENTS, Money, MoneyError
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+# About ten thousand US dollars in each currency; a currency that is missing here needs two approvers from the first unit.
+FOUR_EYES_ABOVE = "USD:10000,EUR:9000,GBP:8000,CAD:14000,MXN:180000,JPY:1500000,KWD:3000"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The settings of one process; durations in seconds unless the name says otherwise."""
+
+    var: Path
+    database_url: str
+    redis_url: str
+    embedded_database: bool
+    embedded_redis: bool
+    demo: bool
+    secret_key: str
+    allowed_hosts: list[str]
+    csrf_trusted_origins: list[str]
+    port: int
+    hold_seconds: int
+    sweep_seconds: int
+    review_target_hours: int
+    four_eyes_above: dict[str, Money]
+    log_level: str
+
+
+def read(base_dir: Path) -> Environment:
+    """Reads the process environment.
+
+    Raises ImproperlyConfigured, naming the variable and what it may be.
+    """
+    env = environ.Env()
+    var = Path(env.str("CHAINPAY_VAR", default="") or base_dir / "var").absolute()
+    database_url = env.str("DATABASE_URL", default="")
+    redis_url = env.str("REDIS_URL", default="")
+    demo = _boolean(env, "CHAINPAY_DEMO")
+    return Environment(
+        var=var,
+        database_url=database_url or paths.postgres_url(var),
+        redis_url=redis_url or paths.redis_url(var),
+        embedded_database=not database_url,
+        embedded_redis=not redis_url,
+        demo=demo,
+        secret_key=_secret_key(env, var, embedded=not database_url),
+        allowed_hosts=["localhost", "127.0.0.1"] if demo else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),
+        csrf_trusted_origins=env.list("CSRF_TRUSTED_ORIGINS", default=[]),
+        port=_integer(env, "PORT", 8003, 1, 65535),
+        hold_seconds=_integer(env, "CHAINPAY_HOLD_SECONDS", 86_400, 1, 31 * 86_400),
+        sweep_seconds=_integer(env, "CHAINPAY_SWEEP_SECONDS", 300, 1, 86_400),
+        review_target_hours=_integer(env, "CHAINPAY_REVIEW_TARGET_HOURS", 4, 1, 24 * 31),
+        four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
+        log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
+    )
+
+
+def _boolean(env: environ.Env, name: str) -> bool:
+    word = env.str(name, default="0").strip().lower()
+    if word not in {"0", "1", "true", "false", ""}:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {word!r}.")
+    return word in {"1", "true"}
+
+
+def _integer(env: environ.Env, name: str, default: int, lowest: int, highest: int) -> int:
+    word = env.str(name, default=str(default)).strip()
+    if not (word.isascii() and word.isdigit() and len(word) <= 9 and lowest <= int(word) <= highest):
+        raise ImproperlyConfigured(f"{name} must be a whole number from {lowest} to {highest}, not {word!r}.")
+    return int(word)
+
+
+def _choice(env: environ.Env, name: str, default: str, words: tuple[str, ...]) -> str:
+    word = env.str(name, default=default).strip().upper()
+    if word not in words:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {word!r}.")
+    return word
+
+
+def _four_eyes(text: str) -> dict[str, Money]:
+    """`USD:10000,JPY:1500000` in major units; above these amounts a settlement needs two approvers."""
+    limits: dict[str, Money] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        currency, _, amount = part.partition(":")
+        try:
+            limits[currency] = Money.from_major(Decimal(amount), currency) if amount != "0" else Money.zero(currency)
+        except (MoneyError, ArithmeticError) as error:
+            raise ImproperlyConfigured(
+                f"CHAINPAY_FOUR_EYES_ABOVE must look like USD:10000,EUR:9000 with currencies out of "
+                f"{', '.join(sorted(EXPONENTS))}; {part!r} is not."
+            ) from error
+    return limits
+
+
+def _secret_key(env: environ.Env, var: Path, *, embedded: bool) -> str:
+    """SECRET_KEY; with the embedded database a key is made once and kept under var/."""
+    key = env.str("SECRET_KEY", default="")
+    if key:
+        return key
+    if not embedded:
+        raise ImproperlyConfigured("SECRET_KEY must be set when DATABASE_URL is.")
+    return _kept_key(var / "secret_key")
+
+
+def _kept_key(file: Path) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(file, "x", opener=_private) as new:
+            new.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return file.read_text()
+
+
+def _private(path: str, flags: int) -> int:
+    import os
+
+    return os.open(path, flags, 0o600)

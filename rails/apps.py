@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class RailsConfig(AppConfig):
+    name = "rails"
+    default_auto_field = "django.db.models.BigAutoField"
