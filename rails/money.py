@@ -58,7 +58,7 @@ class Money:
 
     @classmethod
     def from_major(cls, amount: Decimal | int | str, currency: str) -> Self:
-        """The positive amount written in major units, exactly; a float or bool raises TypeError, the rest MoneyError."""
+        """The positive amount written in major units, exactly; TypeError for a float or bool, else MoneyError."""
         if type(amount) is not int and not isinstance(amount, Decimal | str):
             raise TypeError(f"an amount is a Decimal, int or str, not {type(amount).__name__}")
         return cls.parse(amount, currency)
@@ -191,10 +191,8 @@ def _minor_units(value: Decimal, currency: str) -> int:
     if value.adjusted() < _MIN_ADJUSTED:
         raise _too_precise(currency, exponent)
     digits, scale = _digits_and_scale(value)
-    if digits > 10**_MAX_DIGITS:
-        raise MoneyError("amount_too_long", f"The amount has more than {_MAX_DIGITS} digits.")
     shift = scale + exponent
-    minor, rest = (digits * 10**shift, 0) if shift >= 0 else divmod(digits, 10**-shift)
+    minor, rest = divmod(digits * 10 ** max(shift, 0), 10 ** max(-shift, 0))
     if rest:
         raise _too_precise(currency, exponent)
     if minor * 100 > _MAX_HUNDREDTHS * 10**exponent:
