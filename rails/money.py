@@ -192,7 +192,9 @@ def _minor_units(value: Decimal, currency: str) -> int:
         raise _too_precise(currency, exponent)
     digits, scale = _digits_and_scale(value)
     shift = scale + exponent
-    minor, rest = divmod(digits * 10 ** max(shift, 0), 10 ** max(-shift, 0))
+    multiplier: int = 10 ** max(shift, 0)
+    divisor: int = 10 ** max(-shift, 0)
+    minor, rest = divmod(digits * multiplier, divisor)
     if rest:
         raise _too_precise(currency, exponent)
     if minor * 100 > _MAX_HUNDREDTHS * 10**exponent:

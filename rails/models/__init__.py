@@ -1,0 +1,15 @@
+from rails.models.account import Account, AccountKind
+from rails.models.journal import EntryKind, JournalEntry, Posting
+from rails.models.recipient import Recipient, RecipientEdit
+from rails.models.switch import RailSwitch
+
+__all__ = [
+    "Account",
+    "AccountKind",
+    "EntryKind",
+    "JournalEntry",
+    "Posting",
+    "RailSwitch",
+    "Recipient",
+    "RecipientEdit",
+]

@@ -1,0 +1,179 @@
+"""The journal: what was booked, once, for ever."""
+
+import pgtrigger
+from django.contrib.postgres.indexes import BrinIndex
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from rails.models.account import Account
+from rails.models.guards import append_only
+
+# Rows that never change are compared with rows that never change, so no lock is needed: unique indexes let one
+# release follow one return and one return reverse one release, and each link may not carry more than the one before.
+# Hence released minus returned never exceeds the first release of the milestone.
+_LINKS_CARRY_NO_MORE = """
+    SELECT * INTO earlier FROM rails_journalentry WHERE id = COALESCE(NEW.reverses_id, NEW.follows_id);
+    IF earlier.id IS NULL THEN
+        RAISE EXCEPTION 'Entry %: what it refers to does not exist', NEW.reference USING ERRCODE = 'check_violation';
+    END IF;
+    IF earlier.milestone_id IS DISTINCT FROM NEW.milestone_id OR earlier.currency <> NEW.currency
+        OR NEW.amount_minor > earlier.amount_minor THEN
+        RAISE EXCEPTION 'Entry %: not more, no other currency and no other milestone than entry %',
+            NEW.reference, earlier.reference USING ERRCODE = 'check_violation';
+    END IF;
+    expected := CASE WHEN NEW.follows_id IS NOT NULL THEN 'return' WHEN NEW.kind = 'return' THEN 'release'
+        ELSE 'correction' END;
+    IF earlier.kind <> expected OR (NEW.kind = 'return' AND earlier.attempt_number <> NEW.attempt_number) THEN
+        RAISE EXCEPTION 'Entry %: a % can not refer to a %', NEW.reference, NEW.kind, earlier.kind
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+_SUM_AT_COMMIT = """
+    SELECT COALESCE(SUM(amount_minor), 0) INTO posted FROM rails_posting WHERE entry_id = NEW.id;
+    IF posted <> NEW.amount_minor THEN
+        RAISE EXCEPTION 'Entry % of % has postings of %', NEW.reference, NEW.amount_minor, posted
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+"""
+
+# A finished entry is full, so a posting added later is one too many.
+_NO_MORE_THAN_THE_ENTRY = """
+    IF EXISTS (
+        SELECT 1 FROM rails_journalentry entry JOIN rails_posting posting ON posting.entry_id = entry.id
+        WHERE entry.id IN (SELECT entry_id FROM written)
+        GROUP BY entry.id
+        HAVING SUM(posting.amount_minor) > entry.amount_minor OR bool_or(posting.posted_at <> entry.posted_at)
+    ) THEN
+        RAISE EXCEPTION 'Postings exceed their entry, or have another time' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+"""
+
+
+class EntryKind(models.TextChoices):
+    """What happened: money was released, came back, or a booking is put right."""
+
+    RELEASE = "release"
+    RETURN = "return"
+    CORRECTION = "correction"
+
+
+class JournalEntry(models.Model):
+    """One business fact, booked once: (kind, milestone, attempt). Amounts are minor units of the currency."""
+
+    reference = models.TextField()
+    kind = models.TextField(choices=EntryKind)
+    milestone_id = models.BigIntegerField(null=True)
+    attempt_number = models.IntegerField(default=1)
+    currency = models.TextField()
+    amount_minor = models.BigIntegerField()
+    reverses = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="reversed_by", db_index=False
+    )
+    follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followed_by", db_index=False)
+    description = models.TextField(default="", blank=True)
+    posted_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "journal entries"
+        constraints = [
+            models.UniqueConstraint(fields=["reference"], name="entry_reference_is_unique"),
+            models.UniqueConstraint(
+                fields=["milestone_id", "kind", "attempt_number"], name="business_fact_is_booked_once"
+            ),
+            models.UniqueConstraint(
+                fields=["milestone_id"],
+                condition=Q(kind="release", follows__isnull=True),
+                name="milestone_has_one_first_release",
+            ),
+            models.UniqueConstraint(
+                fields=["reverses"], condition=Q(reverses__isnull=False), name="entry_is_reversed_once"
+            ),
+            models.UniqueConstraint(
+                fields=["follows"], condition=Q(follows__isnull=False), name="return_is_followed_once"
+            ),
+            # What the postings' composite foreign key points to.
+            models.UniqueConstraint(fields=["id", "currency"], name="entry_has_one_currency"),
+            models.CheckConstraint(name="entry_kind_is_known", condition=Q(kind__in=EntryKind.values)),
+            models.CheckConstraint(name="entry_moves_something", condition=Q(amount_minor__gt=0)),
+            models.CheckConstraint(name="entry_attempts_count_from_one", condition=Q(attempt_number__gte=1)),
+            models.CheckConstraint(name="entry_has_a_reference", condition=~Q(reference="")),
+            models.CheckConstraint(
+                name="entry_kind_has_its_links",
+                condition=Q(kind="release", milestone_id__isnull=False, reverses__isnull=True)
+                | Q(kind="return", milestone_id__isnull=False, reverses__isnull=False, follows__isnull=True)
+                | Q(kind="correction", milestone_id__isnull=True, follows__isnull=True),
+            ),
+        ]
+        indexes = [BrinIndex(fields=["posted_at"], name="entries_by_time")]
+        triggers = [
+            pgtrigger.Trigger(
+                name="links_carry_no_more",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.reverses_id IS NOT NULL OR NEW.follows_id IS NOT NULL"),
+                declare=[("earlier", "rails_journalentry"), ("expected", "text")],
+                func=_LINKS_CARRY_NO_MORE,
+            ),
+            pgtrigger.Trigger(
+                name="postings_sum_to_the_entry",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                timing=pgtrigger.Deferred,
+                declare=[("posted", "numeric")],
+                func=_SUM_AT_COMMIT,
+            ),
+            *append_only(),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Posting(models.Model):
+    """One amount from the credited account to the debited one: debits equal credits by construction.
+
+    The foreign keys are composite, with the currency, and stand in the migration.
+    """
+
+    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, related_name="postings", db_constraint=False)
+    debit_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="debits", db_constraint=False, db_index=False
+    )
+    credit_account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="credits", db_constraint=False, db_index=False
+    )
+    currency = models.TextField()
+    amount_minor = models.BigIntegerField()
+    posted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="posting_moves_something", condition=Q(amount_minor__gt=0)),
+            models.CheckConstraint(name="posting_has_two_accounts", condition=~Q(debit_account=F("credit_account"))),
+        ]
+        indexes = [
+            models.Index(fields=["debit_account", "posted_at"], name="debits_of_an_account"),
+            models.Index(fields=["credit_account", "posted_at"], name="credits_of_an_account"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="postings_fit_their_entry",
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                referencing=pgtrigger.Referencing(new="written"),
+                func=_NO_MORE_THAN_THE_ENTRY,
+            ),
+            *append_only(),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.debit_account_id} from {self.credit_account_id}: {self.amount_minor} {self.currency}"
