@@ -1,0 +1,61 @@
+"""Which rail a payment method means."""
+
+from rails.base import PaymentRail, SettlementProvider
+from rails.internal.rail import InternalLedgerRail
+
+_RAILS: dict[SettlementProvider, PaymentRail] = {rail.get_provider(): rail for rail in (InternalLedgerRail(),)}
+
+
+class UnknownRail(ValueError):
+    """A word that is no payment method."""
+
+    code = "payment_method_unknown"
+    field = "payment_method"
+
+    def __init__(self) -> None:
+        words = ", ".join(provider.method for provider in SettlementProvider)
+        self.detail = f"Unknown payment method; the methods are {words}."
+        super().__init__(self.detail)
+
+
+class RailNotEnabled(ValueError):
+    """A payment method that is known and not enabled in this installation."""
+
+    code = "payment_method_not_enabled"
+    field = "payment_method"
+
+    def __init__(self, provider: SettlementProvider) -> None:
+        self.provider = provider
+        self.detail = f"Payment method {provider.method} is not enabled."
+        super().__init__(self.detail)
+
+
+def provider_of(*, method: object) -> SettlementProvider:
+    """The provider behind a method's word ("internal_ledger"); raises UnknownRail."""
+    for provider in SettlementProvider:
+        if method == provider.method:
+            return provider
+    raise UnknownRail
+
+
+def rail_of(*, provider: SettlementProvider) -> PaymentRail:
+    """The rail of a provider; raises RailNotEnabled."""
+    rail = _RAILS.get(provider)
+    if rail is None:
+        raise RailNotEnabled(provider)
+    return rail
+
+
+def rail_for(*, method: object) -> PaymentRail:
+    """The rail of a method's word; raises UnknownRail or RailNotEnabled."""
+    return rail_of(provider=provider_of(method=method))
+
+
+def is_implemented(*, provider: SettlementProvider) -> bool:
+    """Whether this installation has the rail at all."""
+    return provider in _RAILS
+
+
+def enabled_methods() -> list[str]:
+    """The words of the methods that can be chosen."""
+    return [provider.method for provider in _RAILS]
