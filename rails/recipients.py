@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from rails.models import Recipient, RecipientEdit
@@ -40,9 +40,7 @@ def find(*, recipient_id: str) -> Recipient:
         raise RecipientUnknown(recipient_id) from None
 
 
-def put(
-    recipient_id: str, name: str, *, actor: str, now: datetime, user: AbstractBaseUser | None = None
-) -> tuple[Recipient, bool]:
+def put(recipient_id: str, name: str, *, actor: str, now: datetime, user: User | None = None) -> tuple[Recipient, bool]:
     """Create the recipient, or rename the one there is; every change leaves a RecipientEdit, a repetition nothing.
 
     Returns the recipient and whether it is new. Raises RecipientError.
@@ -61,9 +59,7 @@ def put(
     return recipient, False
 
 
-def set_payouts(
-    *, recipient_id: str, enabled: bool, actor: str, now: datetime, user: AbstractBaseUser | None = None
-) -> Recipient:
+def set_payouts(*, recipient_id: str, enabled: bool, actor: str, now: datetime, user: User | None = None) -> Recipient:
     """Allow or stop payments to a recipient; raises RecipientUnknown."""
     with transaction.atomic():
         recipient = Recipient.objects.select_for_update().filter(recipient_id=recipient_id).first()
@@ -93,9 +89,7 @@ def _visible(text: str) -> bool:
     return text.isprintable() and not any(character.isspace() for character in text)
 
 
-def _edit(
-    recipient: Recipient, wanted: dict[str, Any], *, actor: str, user: AbstractBaseUser | None, now: datetime
-) -> None:
+def _edit(recipient: Recipient, wanted: dict[str, Any], *, actor: str, user: User | None, now: datetime) -> None:
     changes = {
         field: [getattr(recipient, field), value]
         for field, value in wanted.items()
@@ -111,9 +105,7 @@ def _edit(
     _record(recipient, changes, actor=actor, user=user, now=now)
 
 
-def _record(
-    recipient: Recipient, changes: dict[str, Any], *, actor: str, user: AbstractBaseUser | None, now: datetime
-) -> None:
+def _record(recipient: Recipient, changes: dict[str, Any], *, actor: str, user: User | None, now: datetime) -> None:
     RecipientEdit.objects.create(
         recipient=recipient, edited_by=user, actor=actor, changes=changes, revision=recipient.revision, created_at=now
     )

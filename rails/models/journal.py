@@ -169,7 +169,7 @@ class Posting(models.Model):
                 level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="written"),
+                referencing=pgtrigger.Referencing(new="written"),  # type: ignore[no-untyped-call]
                 func=_NO_MORE_THAN_THE_ENTRY,
             ),
             *append_only(),
