@@ -1,0 +1,286 @@
+"""People's decisions over money: approve (also before the hold is over) and reject, bound to what was on the screen."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from settlements import audit, candidates, lifecycle, locks, release
+from settlements.candidates import Candidate
+from settlements.lifecycle import Move
+from settlements.models import Approval
+from settlements.refusals import Kind, Refusal
+from settlements.statuses import ReleaseStrategy, SettlementStatus
+
+# FOR SHARE on the recipient: an edit waits until this decision is committed, and then voids it.
+_LOCK_RECIPIENT = """
+    SELECT r.id FROM rails_recipient r JOIN settlements_paymentintent i ON i.recipient_id = r.id
+    WHERE i.id = (SELECT s.intent_id FROM settlements_milestonesettlement s WHERE s.id = %s) FOR SHARE OF r
+"""
+_FACTS = """
+    SELECT settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
+           s.approvals_required, i.created_by_id, i.cancelled_at IS NOT NULL,
+           s.strategy <> 'PENDING' OR s.origin = 'SETTLE' OR EXISTS (
+               SELECT 1 FROM settlements_milestonesettlement pod
+               WHERE pod.intent_id = s.intent_id AND pod.event_type = 'POD_CONFIRMED'
+           ),
+           EXISTS (SELECT 1 FROM rails_recipientedit e WHERE e.recipient_id = i.recipient_id AND e.edited_by_id = %s
+                   AND e.created_at > coalesce((
+                       SELECT max(p.released_at) FROM settlements_milestonesettlement p
+                       JOIN settlements_paymentintent pi ON pi.id = p.intent_id
+                       WHERE pi.recipient_id = i.recipient_id AND p.status IN ('APPROVED', 'SETTLED')
+                   ), '-infinity'))
+    FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id WHERE s.id = %s
+"""
+_COUNT = """
+    SELECT count(DISTINCT a.approver_id), coalesce(bool_or(a.approver_id = %s), false) FROM settlements_approval a
+    WHERE a.settlement_id = %s AND a.decision = 'APPROVE' AND a.version = %s
+"""
+
+
+class DecisionRefused(Refusal):
+    """This decision can not be taken now; the subclass says why."""
+
+    kind = Kind.CONFLICT
+
+
+class NotWaiting(DecisionRefused):
+    """Somebody was first, or the settlement never waited."""
+
+    code = "settlement_not_waiting"
+
+
+class NothingToRelease(DecisionRefused):
+    """The amount is zero."""
+
+    code = "nothing_to_release"
+
+
+class NotEligible(DecisionRefused):
+    """PENDING until proof of delivery has arrived."""
+
+    code = "settlement_not_eligible"
+
+
+class OnHold(DecisionRefused):
+    """A hold is open."""
+
+    code = "settlement_on_hold"
+
+
+class StaleVersion(DecisionRefused):
+    """Amount, recipient, destination or decision changed since it was read."""
+
+    code = "version_stale"
+
+
+class AlreadyApprovedByYou(DecisionRefused):
+    """Four eyes need two people."""
+
+    code = "already_approved_by_you"
+
+
+class NotIndependent(Refusal):
+    """The officer created the intent, or edited its recipient since the last payment."""
+
+    code = "approver_not_independent"
+    kind = Kind.FORBIDDEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Officer:
+    """The person who decides."""
+
+    pk: int
+    username: str
+
+    @property
+    def actor(self) -> str:
+        """As the audit trail names them."""
+        return f"user:{self.username}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a decision came to."""
+
+    settlement_id: int
+    intent_id: int
+    status: SettlementStatus
+    approvals: int
+    approvals_required: int
+    reference: str
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """A sentence for the officer."""
+        if self.status is SettlementStatus.REJECTED:
+            return "Settlement rejected"
+        if self.status is SettlementStatus.APPROVED:
+            return "Settlement approved"
+        if self.approvals < self.approvals_required:
+            return f"Approval recorded: {self.approvals} of {self.approvals_required}, another officer must approve too"
+        return f"Approval recorded; the release waits: {self.reason}"
+
+
+def approve(settlement_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> Decided:
+    """Records an approval of exactly what `version` stands for and releases when enough officers have approved.
+
+    On a DELAYED settlement this is the expedite. Raises a Refusal; nothing is written then.
+    """
+    with transaction.atomic():
+        locks.of_settlement(settlement_id)
+        return approve_locked(settlement_id, officer=officer, reason=reason, version=version, now=now)
+
+
+def approve_locked(settlement_id: int, *, officer: Officer, reason: str, version: str | None, now: datetime) -> Decided:
+    """The same with the shipment already locked; `version` None when the caller has checked the intent's."""
+    candidate, facts = _open_case(settlement_id, officer, version)
+    _check_approver(candidate, facts, officer)
+    _write(candidate, facts, officer, Approval.APPROVE, reason, now)
+    approvals, _ = _approvals(candidate.settlement_id, facts.version, officer)
+    _audit(candidate, facts, officer, reason, approvals, now)
+    outcome = release.Outcome(settlement_id, candidate.status, reason="")
+    if approvals >= facts.approvals_required:
+        (outcome,) = release.release(
+            candidates.read([settlement_id]),
+            actor=officer.actor,
+            approved_by=officer.actor,
+            reason=reason,
+            now=now,
+        )
+    return Decided(
+        settlement_id=settlement_id,
+        intent_id=candidate.intent_id,
+        status=outcome.status,
+        approvals=approvals,
+        approvals_required=facts.approvals_required,
+        reference=outcome.reference,
+        reason=outcome.reason,
+    )
+
+
+def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> Decided:
+    """Rejects what `version` stands for; one officer is enough and nothing is ever paid. Raises a Refusal."""
+    with transaction.atomic():
+        locks.of_settlement(settlement_id)
+        candidate, facts = _open_case(settlement_id, officer, version)
+        _write(candidate, facts, officer, Approval.REJECT, reason, now)
+        lifecycle.transition(
+            [
+                Move(
+                    settlement_id=settlement_id,
+                    intent_id=candidate.intent_id,
+                    old=candidate.status,
+                    new=SettlementStatus.REJECTED,
+                    action="rejected",
+                    actor=officer.actor,
+                    reason=reason,
+                    data={"version": facts.version},
+                )
+            ],
+            now=now,
+        )
+        approvals, _ = _approvals(settlement_id, facts.version, officer)
+    return Decided(
+        settlement_id=settlement_id,
+        intent_id=candidate.intent_id,
+        status=SettlementStatus.REJECTED,
+        approvals=approvals,
+        approvals_required=facts.approvals_required,
+        reference="",
+        reason=reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    version: str
+    approvals_required: int
+    creator_id: int | None
+    cancelled: bool
+    eligible: bool
+    edited_recipient: bool
+
+
+def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tuple[Candidate, _Facts]:
+    """The settlement under lock, if it waits for a decision and is what the officer saw."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_RECIPIENT, [settlement_id])
+        cursor.execute(_FACTS, [officer.pk, settlement_id])
+        facts = _Facts(*cursor.fetchone())
+    (candidate,) = candidates.read([settlement_id])
+    if facts.cancelled:
+        raise NotWaiting("The payment intent was cancelled; nothing is released for it any more.")
+    if not release.still_waits(candidate):
+        raise NotWaiting(f"This settlement does not wait for a decision; it is {candidate.status.value.lower()}.")
+    if candidate.amount.minor == 0:
+        raise NothingToRelease("The amount of this settlement is zero: there is nothing to release.")
+    if not facts.eligible:
+        raise NotEligible("This settlement is not eligible before proof of delivery has arrived.")
+    if version is not None and version != facts.version:
+        raise StaleVersion("The settlement has changed since you read it; read it again.", field="version")
+    return candidate, facts
+
+
+def _check_approver(candidate: Candidate, facts: _Facts, officer: Officer) -> None:
+    if candidate.held:
+        raise OnHold("This settlement is on hold; lift the hold first.")
+    if facts.creator_id == officer.pk:
+        raise NotIndependent("You created this payment intent; another officer must approve it.")
+    if facts.edited_recipient:
+        raise NotIndependent("You edited the recipient since its last payment; another officer must approve it.")
+    approvals, own = _approvals(candidate.settlement_id, facts.version, officer)
+    if own:
+        raise AlreadyApprovedByYou(
+            f"You have approved this already ({approvals} of {facts.approvals_required}); another officer must too."
+        )
+
+
+def _approvals(settlement_id: int, version: str, officer: Officer) -> tuple[int, bool]:
+    """How many officers approved this version, and whether this one is among them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, [officer.pk, settlement_id, version])
+        row: tuple[Any, ...] = cursor.fetchone()
+    return row[0], row[1]
+
+
+def _write(
+    candidate: Candidate, facts: _Facts, officer: Officer, decision: str, reason: str, now: datetime
+) -> None:
+    Approval.objects.create(
+        settlement_id=candidate.settlement_id,
+        approver_id=officer.pk,
+        decision=decision,
+        reason=reason,
+        version=facts.version,
+        created_at=now,
+    )
+
+
+def _audit(
+    candidate: Candidate, facts: _Facts, officer: Officer, reason: str, approvals: int, now: datetime
+) -> None:
+    before_time = candidate.strategy is ReleaseStrategy.DELAYED and not candidate.due
+    audit.record(
+        [
+            audit.Draft(
+                intent_id=candidate.intent_id,
+                settlement_id=candidate.settlement_id,
+                action="expedite_approved" if before_time else "approval_recorded",
+                triggered_by=officer.actor,
+                approved_by=officer.actor,
+                from_status=candidate.status.value,
+                to_status=candidate.status.value,
+                reason=reason,
+                data={
+                    "version": facts.version,
+                    "approvals": approvals,
+                    "approvals_required": facts.approvals_required,
+                },
+            )
+        ],
+        now=now,
+    )

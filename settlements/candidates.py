@@ -1,0 +1,139 @@
+"""What a release has to know of waiting settlements, read in one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from rails.money import Money
+from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
+from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
+
+# Due and approvals are judged by the database's clock and by what the settlement is at this moment.
+_CANDIDATES = """
+    SELECT s.id, s.intent_id, s.event_type, s.amount_minor, s.currency, s.status, s.strategy, s.origin, s.rail,
+           i.recipient_id, i.cancelled_at IS NOT NULL, i.risk_score, t.risk_score, t.status,
+           s.settlement_delayed_until <= clock_timestamp(), s.settlement_delayed_until,
+           coalesce(e.received_at, s.created_at), s.blocked_reason,
+           (SELECT count(DISTINCT a.approver_id) FROM settlements_approval a
+            WHERE a.settlement_id = s.id AND a.decision = 'APPROVE'
+              AND a.version = settlements_settlement_version(
+                  s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy)) >= s.approvals_required,
+           EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL),
+           coalesce(r.payouts_enabled, true), coalesce(w.enabled, true),
+           i.shipment_id
+    FROM settlements_milestonesettlement s
+    JOIN settlements_paymentintent i ON i.id = s.intent_id
+    JOIN settlements_freighttoken t ON t.id = i.freight_token_id
+    LEFT JOIN settlements_shipmentevent e ON e.id = s.event_id
+    LEFT JOIN rails_recipient r ON r.id = i.recipient_id
+    LEFT JOIN rails_railswitch w ON w.rail = upper(s.rail)
+    WHERE s.id = ANY(%s::bigint[])
+    ORDER BY s.intent_id, s.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A settlement that may be released, with everything that could forbid it."""
+
+    settlement_id: int
+    intent_id: int
+    event_type: EventType
+    amount: Money
+    status: SettlementStatus
+    strategy: ReleaseStrategy
+    origin: Origin
+    rail: str
+    recipient_id: int | None
+    intent_cancelled: bool
+    risk: RiskPicture
+    due: bool
+    delayed_until: datetime | None
+    received_at: datetime
+    blocked_reason: str
+    approvals_complete: bool
+    held: bool
+    recipient_usable: bool
+    rail_on: bool
+    shipment_pk: int
+
+    @property
+    def authorised(self) -> bool:
+        """IMMEDIATE, DELAYED and due, or approvals complete (SPEC section 6); never on wire without approvals."""
+        if self.approvals_complete:
+            return True
+        if self.rail == "wire" or self.strategy.needs_a_person:
+            return False
+        return self.strategy is ReleaseStrategy.IMMEDIATE or self.due
+
+    @property
+    def obstacle(self) -> str:
+        """Why an authorised release may not go now; empty when it may."""
+        return obstacle(
+            held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable
+        )
+
+    def decide_again(self) -> Decision:
+        """The decision as the risk stands now."""
+        decide = decide_at_event if self.origin is Origin.EVENT else decide_at_settle
+        return decide(self.risk, self.event_type)
+
+
+def read(settlement_ids: Sequence[int]) -> list[Candidate]:
+    """These settlements as they are now, ordered by intent."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CANDIDATES, [list(settlement_ids)])
+        return [_candidate(*row) for row in cursor.fetchall()]
+
+
+def obstacle(*, held: bool, rail: str, rail_on: bool, recipient_usable: bool) -> str:
+    """What stands between an authorised release and its rail; empty when nothing does."""
+    if held:
+        return "on hold"
+    if not rail_on:
+        return f"rail {rail} is switched off"
+    return "" if recipient_usable else "payouts to the recipient are switched off"
+
+
+def risk_picture(snapshot: Decimal | None, current: Decimal | None, token_status: str) -> RiskPicture:
+    """The risk as two scores and the token's status tell it."""
+    return RiskPicture(
+        snapshot=snapshot,
+        current=current,
+        token_status=token_status,
+        token_is_live=token_status in LIVE_TOKEN_STATUSES,
+    )
+
+
+def _candidate(*row: Any) -> Candidate:
+    (
+        settlement_id, intent_id, event_type, amount_minor, currency, status, strategy, origin, rail,
+        recipient_id, cancelled, snapshot, current, token_status, due, delayed_until, received_at, blocked_reason,
+        approvals_complete, held, recipient_usable, rail_on, shipment_pk,
+    ) = row  # fmt: skip
+    return Candidate(
+        settlement_id=settlement_id,
+        intent_id=intent_id,
+        event_type=EventType(event_type),
+        amount=Money(amount_minor, currency),
+        status=SettlementStatus(status),
+        strategy=ReleaseStrategy(strategy),
+        origin=Origin(origin),
+        rail=rail,
+        recipient_id=recipient_id,
+        intent_cancelled=cancelled,
+        risk=risk_picture(snapshot, current, token_status),
+        due=bool(due),
+        delayed_until=delayed_until,
+        received_at=received_at,
+        blocked_reason=blocked_reason,
+        approvals_complete=approvals_complete,
+        held=held,
+        recipient_usable=recipient_usable,
+        rail_on=rail_on,
+        shipment_pk=shipment_pk,
+    )

@@ -1,0 +1,245 @@
+"""Shipment events: stored once, then processed, in one database transaction."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import OperationalError, connection, transaction
+
+from settlements import locks, milestones
+from settlements.refusals import Kind, Refusal
+from settlements.statuses import EventState, EventType
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+SWEEPS_BEFORE_FAILED = 10
+_CONFLICTS = {"40P01", "40001"}  # deadlock detected, could not serialise
+
+_STORE = """
+    INSERT INTO settlements_shipmentevent (source_id, message_id, body_hash, shipment_id, event_type, occurred_at,
+        occurred_at_was_naive, received_at, received_from, body, state, settlements_created, sweeps, error)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, now(), %s, %s, 'WAITING', 0, 0, '')
+    ON CONFLICT (source_id, message_id) DO NOTHING
+    RETURNING id
+"""
+_EARLIER = """
+    SELECT e.id, e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
+    FROM settlements_shipmentevent e JOIN settlements_shipment p ON p.id = e.shipment_id
+    WHERE e.source_id = %s AND e.message_id = %s
+"""
+_DONE = """
+    UPDATE settlements_shipmentevent SET settlements_created = %s, processed_at = %s, error = '',
+        state = CASE WHEN %s AND NOT EXISTS (
+            SELECT 1 FROM settlements_paymentintent i WHERE i.shipment_id = settlements_shipmentevent.shipment_id
+        ) THEN 'PARKED' ELSE 'PROCESSED' END
+    WHERE id = %s RETURNING state
+"""
+_FAILED = """
+    UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s,
+        state = CASE WHEN sweeps + %s >= %s THEN 'FAILED' ELSE 'WAITING' END
+    WHERE id = %s
+"""
+_WAITING = "SELECT id FROM settlements_shipmentevent WHERE state = 'WAITING' ORDER BY id LIMIT %s"
+_SHIPMENT_OF = """
+    SELECT p.id FROM settlements_shipment p
+    WHERE p.id = (SELECT e.shipment_id FROM settlements_shipmentevent e WHERE e.id = %s) FOR UPDATE SKIP LOCKED
+"""
+_STILL_WAITING = """
+    SELECT shipment_id, event_type, received_from FROM settlements_shipmentevent WHERE id = %s AND state = 'WAITING'
+"""
+_FOREIGN = """
+    SELECT count(*) > 0 AND NOT bool_or(t.carrier_id = %s) FROM settlements_freighttoken t
+    JOIN settlements_shipment p ON p.id = t.shipment_id WHERE p.shipment_id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who posted: its row, and for a carrier the `carrier_id` and event types that bound its reach."""
+
+    pk: int
+    carrier_id: str = ""
+    allowed_event_types: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message as received: `message_id` tells repeats, `body` is kept word for word."""
+
+    source: Source
+    actor: str
+    message_id: str
+    body: str
+    body_hash: bytes
+    shipment_id: str
+    event_type: str
+    occurred_at: datetime
+    occurred_at_was_naive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a message; a repeat gets the first one again."""
+
+    shipment_id: str
+    event_type: str
+    state: EventState
+    processed_at: datetime | None
+    settlements_created: int
+    repeated: bool = False
+
+
+class MessageReused(Refusal):
+    """The same message id came with another body."""
+
+    code = "message_id_reused"
+    kind = Kind.CONFLICT
+
+
+class ShipmentNotReached(Refusal):
+    """The source's carrier hauls nothing of this shipment."""
+
+    code = "shipment_not_found"
+    kind = Kind.NOT_FOUND
+
+
+class EventTypeNotAllowed(Refusal):
+    """The source may not post this event type."""
+
+    code = "event_type_not_allowed"
+    kind = Kind.FORBIDDEN
+
+
+def receive(message: Message, *, now: datetime) -> Receipt:
+    """Stores a message and processes it; a repeat changes nothing and returns the first answer.
+
+    If processing fails the stored event stays, waiting for the sweep. A deadlock is retried at once.
+    Raises MessageReused, ShipmentNotReached, EventTypeNotAllowed: nothing is stored then.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with transaction.atomic(durable=True):
+                return _receive(message, now=now, last_attempt=attempt == ATTEMPTS)
+        except OperationalError as error:
+            if attempt == ATTEMPTS or not is_conflict(error):
+                raise
+            logger.info("Event %s met a deadlock; attempt %s", message.message_id, attempt + 1)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def is_conflict(error: OperationalError) -> bool:
+    """Whether the database asks to try the same transaction again."""
+    return getattr(error.__cause__, "sqlstate", None) in _CONFLICTS
+
+
+def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
+    _check_reach(message)
+    shipment = locks.of_reference(message.shipment_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _STORE,
+            [
+                message.source.pk,
+                message.message_id,
+                message.body_hash,
+                shipment.pk,
+                message.event_type,
+                message.occurred_at,
+                message.occurred_at_was_naive,
+                message.actor,
+                message.body,
+            ],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return _earlier(message)
+    return _process(row[0], shipment.pk, message, now=now, last_attempt=last_attempt)
+
+
+def _check_reach(message: Message) -> None:
+    source = message.source
+    if source.allowed_event_types is not None and message.event_type not in source.allowed_event_types:
+        raise EventTypeNotAllowed(f"This source may not post {message.event_type}.", field="event_type")
+    if not source.carrier_id:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_FOREIGN, [source.carrier_id, message.shipment_id])
+        if cursor.fetchone()[0]:
+            raise ShipmentNotReached(f"Shipment {message.shipment_id} not found.", field="shipment_id")
+
+
+def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
+    try:
+        with transaction.atomic():
+            created, state = _apply(event_id, shipment_pk, message.event_type, actor=message.actor, now=now)
+    except Exception as error:  # noqa: BLE001 - the one sanctioned broad catch: no accepted event is ever lost
+        if not last_attempt and isinstance(error, OperationalError) and is_conflict(error):
+            raise
+        logger.exception("Shipment event %s is stored and waits for the sweep", event_id)
+        note_failure(event_id, error, swept=False)
+        return Receipt(message.shipment_id, message.event_type, EventState.WAITING, None, 0)
+    return Receipt(message.shipment_id, message.event_type, state, now, created)
+
+
+def _apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> tuple[int, EventState]:
+    created = 0
+    pays = event_type in EventType.__members__
+    if pays:
+        created = len(
+            milestones.process_milestones(shipment_pk=shipment_pk, event_ids=[event_id], actor=actor, now=now)
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(_DONE, [created, now, pays, event_id])
+        return created, EventState(cursor.fetchone()[0])
+
+
+def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
+    """Keeps what went wrong; after ten sweeps the event is marked failed."""
+    words = f"{type(error).__name__}: {error}".replace("\x00", "")[:2000]
+    with connection.cursor() as cursor:
+        cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id])
+
+
+def _earlier(message: Message) -> Receipt:
+    with connection.cursor() as cursor:
+        cursor.execute(_EARLIER, [message.source.pk, message.message_id])
+        row: tuple[Any, ...] = cursor.fetchone()
+    _, body_hash, event_type, state, processed_at, created, shipment_id = row
+    if bytes(body_hash) != message.body_hash:
+        raise MessageReused("This message id was used before for another message.")
+    return Receipt(shipment_id, event_type, EventState(state), processed_at, created, repeated=True)
+
+
+def sweep(*, now: datetime, limit: int = 1_000) -> int:
+    """Processes stored events whose processing failed, each in its own transaction; the number that succeeded."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING, [limit])
+        waiting = [row[0] for row in cursor.fetchall()]
+    return sum(_sweep_one(event_id, now=now) for event_id in waiting)
+
+
+def _sweep_one(event_id: int, *, now: datetime) -> bool:
+    try:
+        with transaction.atomic(durable=True):
+            return process_again(event_id, now=now)
+    except Exception as error:  # noqa: BLE001 - the same sanctioned catch: one bad event never stops the others
+        logger.exception("Shipment event %s could not be processed by the sweep", event_id)
+        note_failure(event_id, error, swept=True)
+        return False
+
+
+def process_again(event_id: int, *, now: datetime) -> bool:
+    """Processes a stored event that still waits; False when it does not, or its shipment is busy."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHIPMENT_OF, [event_id])
+        if cursor.fetchone() is None:
+            return False
+        cursor.execute(_STILL_WAITING, [event_id])
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    shipment_pk, event_type, actor = row
+    _apply(event_id, shipment_pk, event_type, actor=actor, now=now)
+    return True

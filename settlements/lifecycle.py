@@ -1,0 +1,293 @@
+"""The only writer of status: settlements are created, moved and annotated here, many per statement, each with its audit."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from rails.money import Money
+from settlements import audit
+from settlements.policy import Decision, score_text
+from settlements.statuses import EventType, Origin, SettlementStatus
+from settlements.transitions import may_follow
+
+logger = logging.getLogger(__name__)
+
+_CREATE = """
+    INSERT INTO settlements_milestonesettlement (id, intent_id, event_type, amount_minor, currency, status, origin,
+        event_id, rail, reference, strategy, risk_tier, risk_score, rule, explanation, inputs, policy_version,
+        approvals_required, settlement_delayed_until, blocked_reason, released_at, error, created_at, updated_at)
+    SELECT n.*, '', %s, %s
+    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
+        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[],
+        %s::jsonb[], %s::text[], %s::smallint[], %s::timestamptz[], %s::text[], %s::timestamptz[]) AS n
+"""
+
+_MOVE = """
+    UPDATE settlements_milestonesettlement s SET
+        status = m.new, updated_at = %s, blocked_reason = '', retry_at = NULL, error = '',
+        reference = coalesce(m.reference, s.reference),
+        released_at = CASE WHEN m.new = 'APPROVED' AND m.old <> 'SETTLED' THEN %s ELSE s.released_at END,
+        settled_at = CASE WHEN m.new = 'SETTLED' THEN %s ELSE s.settled_at END,
+        strategy = coalesce(m.strategy, s.strategy), risk_tier = coalesce(m.tier, s.risk_tier),
+        risk_score = CASE WHEN m.strategy IS NULL THEN s.risk_score ELSE m.score END,
+        rule = coalesce(m.rule, s.rule), explanation = coalesce(m.explanation, s.explanation),
+        inputs = coalesce(m.inputs, s.inputs), policy_version = coalesce(m.policy_version, s.policy_version),
+        settlement_delayed_until = coalesce(m.until, s.settlement_delayed_until)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[],
+        %s::text[], %s::jsonb[], %s::text[], %s::timestamptz[])
+        AS m (id, old, new, reference, strategy, tier, score, rule, explanation, inputs, policy_version, until)
+    WHERE s.id = m.id AND s.status = m.old
+    RETURNING s.id
+"""
+
+_BLOCK = """
+    UPDATE settlements_milestonesettlement s SET blocked_reason = b.reason, updated_at = %s
+    FROM unnest(%s::bigint[], %s::text[]) AS b (id, reason)
+    WHERE s.id = b.id AND s.blocked_reason <> b.reason
+"""
+
+# SPEC section 3: settlements of amount zero are ignored, the first line that holds is the status.
+_INTENT_STATUS = """
+    UPDATE settlements_paymentintent i SET status = derived.status
+    FROM (
+        SELECT i.id, CASE
+            WHEN i.cancelled_at IS NOT NULL THEN 'CANCELLED'
+            WHEN bool_or(s.status = 'DELAYED') THEN 'DELAYED'
+            WHEN bool_or(s.id IS NULL OR s.status IN ('PENDING', 'RELEASING', 'FAILED', 'RETURNED')) THEN 'PENDING'
+            WHEN bool_and(s.status IN ('REJECTED', 'CANCELLED')) THEN 'REJECTED'
+            WHEN bool_and(s.status IN ('SETTLED', 'REJECTED', 'CANCELLED')) THEN 'SETTLED'
+            ELSE 'APPROVED' END AS status
+        FROM settlements_paymentintent i
+        JOIN settlements_paymentscheduleitem item ON item.intent_id = i.id AND item.amount_minor > 0
+        LEFT JOIN settlements_milestonesettlement s ON s.intent_id = i.id AND s.event_type = item.event_type
+        WHERE i.id = ANY(%s::bigint[])
+        GROUP BY i.id
+    ) derived
+    WHERE i.id = derived.id AND i.status <> derived.status
+"""
+
+
+class LostRace(RuntimeError):
+    """A settlement left the status it was moved from, although its shipment was locked: a writer broke the lock order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSettlement:
+    """A settlement to be created, decided and, when APPROVED, already booked under `reference`."""
+
+    id: int
+    intent_id: int
+    event_type: EventType
+    amount: Money
+    status: SettlementStatus
+    origin: Origin
+    event_id: int | None
+    rail: str
+    decision: Decision
+    approvals_required: int
+    delayed_until: datetime | None = None
+    reference: str = ""
+    blocked_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One settlement from one status to another; who, why, and what changes with it."""
+
+    settlement_id: int
+    intent_id: int
+    old: SettlementStatus
+    new: SettlementStatus
+    action: str
+    actor: str
+    reason: str = ""
+    approved_by: str = ""
+    reference: str | None = None
+    decision: Decision | None = None
+    delayed_until: datetime | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def create(
+    settlements: Sequence[NewSettlement],
+    *,
+    actor: str,
+    reason: str = "",
+    now: datetime,
+    known_heads: dict[int, audit.Head] | None = None,
+) -> None:
+    """Writes new settlements, their audit events and the status of their intents: three statements for any number."""
+    if not settlements:
+        return
+    rows = [_row(new, now) for new in settlements]
+    with connection.cursor() as cursor:
+        cursor.execute(_CREATE, [now, now, *(list(column) for column in zip(*rows, strict=True))])
+    for new in settlements:
+        logger.info(
+            "Created milestone settlement %s: payment_intent=%s, event_type=%s, status=%s",
+            new.id,
+            new.intent_id,
+            new.event_type.value,
+            new.status.value,
+        )
+    audit.record([_creation(new, actor, reason) for new in settlements], now=now, known_heads=known_heads)
+    refresh_intents([new.intent_id for new in settlements])
+
+
+def transition(moves: Sequence[Move], *, now: datetime) -> None:
+    """Moves settlements whose shipments the caller has locked, by compare-and-set, with audit and intent status.
+
+    Raises LostRace when one was no longer where the caller read it, and ValueError for a move outside the table.
+    """
+    if not moves:
+        return
+    for move in moves:
+        if move.old is not move.new and not may_follow(move.old, move.new):
+            raise ValueError(f"{move.old} is not followed by {move.new}")
+    rows = [_changes(move) for move in moves]
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, [now, now, now, *(list(column) for column in zip(*rows, strict=True))])
+        if len(cursor.fetchall()) != len(moves):
+            raise LostRace("a settlement moved under a locked shipment")
+    audit.record([_told(move) for move in moves], now=now)
+    refresh_intents([move.intent_id for move in moves])
+
+
+def block(blocked: Sequence[tuple[int, int, SettlementStatus, str]], *, actor: str, now: datetime) -> None:
+    """Says of (settlement id, intent id, status, reason) why an authorised release waits; the status stays.
+
+    An empty reason says that it waits for people again: what was approved is no longer what it is.
+    """
+    if not blocked:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_BLOCK, [now, [row[0] for row in blocked], [row[3] for row in blocked]])
+    audit.record(
+        [
+            audit.Draft(
+                intent_id=intent_id,
+                settlement_id=settlement_id,
+                action="release_blocked" if why else "approval_void",
+                triggered_by=actor,
+                from_status=status.value,
+                to_status=status.value,
+                reason=why,
+            )
+            for settlement_id, intent_id, status, why in blocked
+        ],
+        now=now,
+    )
+
+
+def refresh_intents(intent_ids: Sequence[int]) -> None:
+    """Stores the status of intents as their settlements have it now."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INTENT_STATUS, [list(intent_ids)])
+
+
+def _row(new: NewSettlement, now: datetime) -> tuple[Any, ...]:
+    decision = new.decision
+    return (
+        new.id,
+        new.intent_id,
+        new.event_type.value,
+        new.amount.minor,
+        new.amount.currency,
+        new.status.value,
+        new.origin.value,
+        new.event_id,
+        new.rail,
+        new.reference,
+        decision.strategy.value,
+        decision.tier.value,
+        decision.score,
+        decision.rule,
+        decision.explanation,
+        orjson.dumps(decision.inputs).decode(),
+        decision.policy_version,
+        new.approvals_required,
+        new.delayed_until,
+        new.blocked_reason,
+        now if new.status is SettlementStatus.APPROVED else None,
+    )
+
+
+def _changes(move: Move) -> tuple[Any, ...]:
+    decision = move.decision
+    return (
+        move.settlement_id,
+        move.old.value,
+        move.new.value,
+        move.reference,
+        decision and decision.strategy.value,
+        decision and decision.tier.value,
+        decision and decision.score,
+        decision and decision.rule,
+        decision and decision.explanation,
+        decision and orjson.dumps(decision.inputs).decode(),
+        decision and decision.policy_version,
+        move.delayed_until,
+    )
+
+
+def _creation(new: NewSettlement, actor: str, reason: str) -> audit.Draft:
+    return audit.Draft(
+        intent_id=new.intent_id,
+        settlement_id=new.id,
+        action="settlement_created",
+        triggered_by=actor,
+        to_status=new.status.value,
+        reason=reason or new.decision.explanation,
+        data={
+            "event_type": new.event_type.value,
+            "amount": new.amount.text,
+            "currency": new.amount.currency,
+            "origin": new.origin.value,
+            "event_id": new.event_id,
+            "rail": new.rail,
+            "reference": new.reference,
+            "delayed_until": new.delayed_until and new.delayed_until.isoformat(),
+            "blocked_reason": new.blocked_reason,
+            "approvals_required": new.approvals_required,
+            **told(new.decision),
+        },
+    )
+
+
+def _told(move: Move) -> audit.Draft:
+    data = dict(move.data)
+    if move.reference:
+        data["reference"] = move.reference
+    if move.decision:
+        data |= told(move.decision)
+    if move.delayed_until:
+        data["delayed_until"] = move.delayed_until.isoformat()
+    return audit.Draft(
+        intent_id=move.intent_id,
+        settlement_id=move.settlement_id,
+        action=move.action,
+        triggered_by=move.actor,
+        from_status=move.old.value,
+        to_status=move.new.value,
+        reason=move.reason,
+        approved_by=move.approved_by,
+        data=data,
+    )
+
+
+def told(decision: Decision) -> dict[str, Any]:
+    """A decision as the audit trail keeps it."""
+    return {
+        "strategy": decision.strategy.value,
+        "risk_tier": decision.tier.value,
+        "risk_score": None if decision.score is None else score_text(decision.score),
+        "rule": decision.rule,
+        "explanation": decision.explanation,
+        "policy_version": decision.policy_version,
+        "inputs": decision.inputs,
+    }

@@ -1,0 +1,224 @@
+"""From an accepted event to decided, released and audited milestone settlements, many intents per statement."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from rails.base import SettlementResult
+from rails.money import Money
+from settlements import audit, candidates, lifecycle, release
+from settlements.lifecycle import NewSettlement
+from settlements.policy import Decision, approvals_required, decide_at_event, decide_at_settle, nothing_to_release
+from settlements.statuses import EventType, Origin, ReleaseStrategy, SettlementStatus
+
+logger = logging.getLogger(__name__)
+
+_STRATEGY_LOG = {
+    ReleaseStrategy.IMMEDIATE: "Smart Settlement: releasing immediately",
+    ReleaseStrategy.DELAYED: "Smart Settlement: delayed release (24h)",
+    ReleaseStrategy.MANUAL_REVIEW: "Smart Settlement: pending manual review (HIGH risk)",
+}
+
+# A carrier's source reaches only intents whose token carries its carrier_id, and only with the types it is allowed.
+_BY_EVENTS = """
+    SELECT DISTINCT ON (i.id, e.event_type) i.id AS intent_id, e.event_type, e.id AS event_id, e.received_at
+    FROM settlements_shipmentevent e
+    JOIN settlements_eventsource src ON src.id = e.source_id
+    JOIN settlements_paymentintent i ON i.shipment_id = e.shipment_id
+    JOIN settlements_freighttoken t ON t.id = i.freight_token_id
+    WHERE e.shipment_id = %(shipment)s
+      AND (%(events)s::bigint[] IS NULL OR e.id = ANY(%(events)s::bigint[]))
+      AND (%(intents)s::bigint[] IS NULL OR i.id = ANY(%(intents)s::bigint[]))
+      AND (src.kind = 'platform' OR (t.carrier_id = src.carrier_id AND e.event_type = ANY(src.allowed_event_types)))
+      AND e.state <> 'FAILED'
+    ORDER BY i.id, e.event_type, e.id
+"""
+_BY_REQUEST = """
+    SELECT i.id AS intent_id, item.event_type, NULL::bigint AS event_id, now() AS received_at
+    FROM settlements_paymentintent i JOIN settlements_paymentscheduleitem item ON item.intent_id = i.id
+    WHERE i.shipment_id = %(shipment)s AND i.id = ANY(%(intents)s::bigint[])
+"""
+# Everything the decision, the release and the audit chain need, and the ids of the settlements to be.
+_MISSING = """
+    WITH wanted AS ({wanted})
+    SELECT w.intent_id, w.event_type, w.event_id, w.received_at, item.amount_minor, item.currency,
+           i.payment_method, i.recipient_id, i.risk_score, t.risk_score, t.status,
+           coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), head.sequence, head.hash,
+           nextval('settlements_milestonesettlement_id_seq')
+    FROM wanted w
+    JOIN settlements_paymentintent i ON i.id = w.intent_id
+    JOIN settlements_freighttoken t ON t.id = i.freight_token_id
+    JOIN settlements_paymentscheduleitem item ON item.intent_id = w.intent_id AND item.event_type = w.event_type
+    LEFT JOIN rails_recipient r ON r.id = i.recipient_id
+    LEFT JOIN rails_railswitch s ON s.rail = upper(i.payment_method)
+    LEFT JOIN LATERAL (
+        SELECT a.sequence, a.hash FROM settlements_auditevent a
+        WHERE a.intent_id = w.intent_id ORDER BY a.sequence DESC LIMIT 1
+    ) head ON true
+    WHERE i.status NOT IN ('CANCELLED', 'REJECTED')
+      AND NOT EXISTS (SELECT 1 FROM settlements_milestonesettlement m
+                      WHERE m.intent_id = w.intent_id AND m.event_type = w.event_type)
+    ORDER BY w.intent_id, item.position
+"""
+_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS)
+_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """An intent's schedule item that an event (or a request) has made due for a decision."""
+
+    settlement_id: int
+    intent_id: int
+    event_type: EventType
+    event_id: int | None
+    received_at: datetime
+    amount: Money
+    rail: str
+    recipient_id: int | None
+    obstacle: str
+    decision: Decision
+
+
+def process_milestone_for_intent(
+    *, shipment_pk: int, intent_id: int, event_id: int, actor: str, now: datetime
+) -> list[NewSettlement]:
+    """One event for one intent; empty when the milestone exists already or the schedule has no such item."""
+    return process_milestones(
+        shipment_pk=shipment_pk, event_ids=[event_id], intent_ids=[intent_id], actor=actor, now=now
+    )
+
+
+def process_milestones(
+    *,
+    shipment_pk: int,
+    actor: str,
+    now: datetime,
+    event_ids: Sequence[int] | None = None,
+    intent_ids: Sequence[int] | None = None,
+) -> list[NewSettlement]:
+    """The milestones that accepted events of a locked shipment make due, for its live intents; None means all."""
+    return _process(_FOR_EVENTS, shipment_pk, event_ids, intent_ids, Origin.EVENT, actor=actor, now=now)
+
+
+def process_requested(
+    *, shipment_pk: int, intent_id: int, actor: str, reason: str, now: datetime
+) -> list[NewSettlement]:
+    """All milestones that an intent does not have yet, settled by request; its shipment is locked."""
+    return _process(_FOR_REQUEST, shipment_pk, None, [intent_id], Origin.SETTLE, actor=actor, reason=reason, now=now)
+
+
+def _process(
+    statement: str,
+    shipment_pk: int,
+    event_ids: Sequence[int] | None,
+    intent_ids: Sequence[int] | None,
+    origin: Origin,
+    *,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> list[NewSettlement]:
+    heads: dict[int, audit.Head] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            statement,
+            {
+                "shipment": shipment_pk,
+                "events": None if event_ids is None else list(event_ids),
+                "intents": None if intent_ids is None else list(intent_ids),
+            },
+        )
+        milestones = [_milestone(row, origin, heads) for row in cursor.fetchall()]
+    paid = _pay_what_goes_now(milestones, now=now)
+    created = [_settlement(milestone, origin, paid.get(milestone.settlement_id)) for milestone in milestones]
+    lifecycle.create(created, actor=actor, reason=reason, now=now, known_heads=heads)
+    return created
+
+
+def _milestone(row: Sequence[Any], origin: Origin, heads: dict[int, audit.Head]) -> Milestone:
+    (
+        intent_id, event_type, event_id, received_at, amount_minor, currency, rail, recipient_id,
+        snapshot, current, token_status, recipient_usable, rail_on, sequence, hash_, settlement_id,
+    ) = row  # fmt: skip
+    if sequence is not None:
+        heads[intent_id] = audit.Head(sequence, bytes(hash_))
+    return Milestone(
+        settlement_id=settlement_id,
+        intent_id=intent_id,
+        event_type=EventType(event_type),
+        event_id=event_id,
+        received_at=received_at,
+        amount=Money(amount_minor, currency),
+        rail=rail,
+        recipient_id=recipient_id,
+        obstacle=candidates.obstacle(
+            held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable
+        ),
+        decision=_decide(origin, snapshot, current, token_status, EventType(event_type)),
+    )
+
+
+def _decide(
+    origin: Origin, snapshot: Decimal | None, current: Decimal | None, token_status: str, event_type: EventType
+) -> Decision:
+    decide = decide_at_event if origin is Origin.EVENT else decide_at_settle
+    return decide(candidates.risk_picture(snapshot, current, token_status), event_type)
+
+
+def _pay_what_goes_now(milestones: Sequence[Milestone], *, now: datetime) -> dict[int, SettlementResult]:
+    """Pays the IMMEDIATE ones that nothing stands against; results by settlement id."""
+    going = [
+        milestone
+        for milestone in milestones
+        if milestone.decision.strategy is ReleaseStrategy.IMMEDIATE
+        and milestone.amount.minor > 0
+        and not milestone.obstacle
+    ]
+    results: dict[int, SettlementResult] = {}
+    for rail in sorted({milestone.rail for milestone in going}):
+        batch = [milestone for milestone in going if milestone.rail == rail]
+        instructions = [release.instruction(m.settlement_id, m.amount, m.recipient_id) for m in batch]
+        answers = release.pay(rail, instructions, now=now)
+        results |= {milestone.settlement_id: answer for milestone, answer in zip(batch, answers, strict=True)}
+    return results
+
+
+def _settlement(milestone: Milestone, origin: Origin, paid: SettlementResult | None) -> NewSettlement:
+    """What is stored: APPROVED when paid, DELAYED with its date, else PENDING."""
+    decision = milestone.decision
+    status, until, blocked = SettlementStatus.PENDING, None, ""
+    if paid and paid.success:
+        status = SettlementStatus.APPROVED
+    elif milestone.amount.minor == 0:
+        decision = nothing_to_release(decision)
+    elif decision.strategy is ReleaseStrategy.IMMEDIATE:
+        # Authorised, but it may not go now: due at once, and the sweep tries again.
+        status, until = SettlementStatus.DELAYED, milestone.received_at
+        blocked = milestone.obstacle or str(paid and paid.error)
+    elif decision.strategy is ReleaseStrategy.DELAYED:
+        status = SettlementStatus.DELAYED
+        until = milestone.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS)
+    if milestone.amount.minor > 0 and decision.strategy in _STRATEGY_LOG:
+        logger.info(_STRATEGY_LOG[decision.strategy])
+    return NewSettlement(
+        id=milestone.settlement_id,
+        intent_id=milestone.intent_id,
+        event_type=milestone.event_type,
+        amount=milestone.amount,
+        status=status,
+        origin=origin,
+        event_id=milestone.event_id,
+        rail=milestone.rail,
+        decision=decision,
+        approvals_required=approvals_required(milestone.amount, milestone.rail, settings.CHAINPAY_FOUR_EYES_ABOVE),
+        delayed_until=until,
+        reference=(paid.reference_id or "") if status is SettlementStatus.APPROVED and paid else "",
+        blocked_reason=blocked,
+    )

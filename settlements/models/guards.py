@@ -1,0 +1,244 @@
+"""The rules that the database itself keeps for the settlement tables, in PL/pgSQL; the migrations carry them.
+
+Triggers refuse, they never compute. A refusal is a check violation, so it reaches Python as IntegrityError.
+"""
+
+from collections.abc import Iterable
+
+import pgtrigger
+
+from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT
+from settlements.transitions import INITIAL, TRANSITIONS
+
+
+def refuse(sentence: str) -> str:
+    """A statement that refuses the row with this sentence."""
+    return f"RAISE EXCEPTION '{sentence}' USING ERRCODE = 'check_violation';"
+
+
+def append_only() -> list[pgtrigger.Trigger]:
+    """No row is ever changed or deleted."""
+    return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+
+def never_deleted() -> list[pgtrigger.Trigger]:
+    """Rows may change where other guards allow it, but never disappear."""
+    return [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
+
+
+def fixed(*columns: str) -> pgtrigger.Trigger:
+    """These columns keep the value they were written with."""
+    names = ", ".join(columns)
+    return pgtrigger.Trigger(
+        name="fixed_columns",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=f"""
+            IF ({_of("NEW", columns)}) IS DISTINCT FROM ({_of("OLD", columns)}) THEN
+                {refuse(f"these columns never change: {names}")}
+            END IF;
+            RETURN NEW;
+        """,
+    )
+
+
+def _of(row: str, columns: Iterable[str]) -> str:
+    return ", ".join(f"{row}.{column}" for column in columns)
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+STATUS_EDGES = pgtrigger.FSM(
+    name="status_follows_the_table",
+    field="status",
+    transitions=sorted((old.value, new.value) for old, news in TRANSITIONS.items() for new in news),
+)
+
+# On insert: the initial statuses, a live intent. On update: what never changes and what only tightens.
+SETTLEMENT_ROW = pgtrigger.Trigger(
+    name="row_is_lawful",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    declare=[("strategies", "text[]")],
+    func=f"""
+        IF TG_OP = 'INSERT' THEN
+            IF NEW.status NOT IN ({_words(sorted(INITIAL))}) THEN
+                {refuse("a settlement does not begin in this status")}
+            END IF;
+            IF EXISTS (SELECT 1 FROM settlements_paymentintent i WHERE i.id = NEW.intent_id
+                       AND i.status IN ('CANCELLED', 'REJECTED') AND NEW.amount_minor > 0) THEN
+                {refuse("a cancelled or rejected intent gets no settlements")}
+            END IF;
+            RETURN NEW;
+        END IF;
+        IF (NEW.intent_id, NEW.event_type, NEW.amount_minor, NEW.currency, NEW.origin, NEW.event_id, NEW.created_at)
+           IS DISTINCT FROM
+           (OLD.intent_id, OLD.event_type, OLD.amount_minor, OLD.currency, OLD.origin, OLD.event_id, OLD.created_at)
+        THEN
+            {refuse("intent, event type, amount, currency and origin of a settlement never change")}
+        END IF;
+        strategies := ARRAY[{_words(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
+        IF array_position(strategies, NEW.strategy::text) < array_position(strategies, OLD.strategy::text) THEN
+            {refuse("a strategy is never loosened")}
+        END IF;
+        IF OLD.settlement_delayed_until IS NOT NULL
+           AND (NEW.settlement_delayed_until IS NULL OR NEW.settlement_delayed_until < OLD.settlement_delayed_until)
+        THEN
+            {refuse("a hold never ends earlier than it was set to")}
+        END IF;
+        IF NEW.approvals_required < OLD.approvals_required THEN
+            {refuse("the number of approvals required is only ever raised")}
+        END IF;
+        IF NEW.rail <> OLD.rail AND OLD.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') THEN
+            {refuse("the rail is frozen once the settlement was submitted")}
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# Every move that lets money go is authorised, and nothing stands in its way (SPEC section 6).
+SETTLEMENT_CLAIM = pgtrigger.Trigger(
+    name="release_is_authorised",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    declare=[("approvers", "integer"), ("is_local", "boolean")],
+    func=f"""
+        IF NEW.status NOT IN ('RELEASING', 'APPROVED') THEN
+            RETURN NEW;
+        END IF;
+        IF TG_OP = 'UPDATE' THEN
+            IF OLD.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+        is_local := NEW.rail = 'internal_ledger';
+        IF is_local <> (NEW.status = 'APPROVED') THEN
+            {refuse("a local rail approves at once, a remote rail passes through RELEASING")}
+        END IF;
+        IF EXISTS (SELECT 1 FROM settlements_paymentintent i
+                   WHERE i.id = NEW.intent_id AND i.cancelled_at IS NOT NULL) THEN
+            {refuse("nothing is released for a cancelled intent")}
+        END IF;
+        IF EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = NEW.id AND h.lifted_at IS NULL) THEN
+            {refuse("nothing is released while a hold is open")}
+        END IF;
+        IF NEW.strategy IN ('MANUAL_REVIEW', 'PENDING') OR NEW.rail = 'wire' OR (
+            NEW.strategy = 'DELAYED'
+            AND (NEW.settlement_delayed_until IS NULL OR NEW.settlement_delayed_until > clock_timestamp())
+        ) THEN
+            SELECT count(DISTINCT a.approver_id) INTO approvers FROM settlements_approval a
+            WHERE a.settlement_id = NEW.id AND a.decision = 'APPROVE'
+              AND a.version = settlements_settlement_version(
+                  NEW.id, NEW.intent_id, NEW.amount_minor, NEW.currency, NEW.rail, NEW.strategy);
+            IF approvers < NEW.approvals_required THEN
+                {refuse("this release needs more approvers than have approved what it is now")}
+            END IF;
+        END IF;
+        IF is_local AND NOT EXISTS (
+            SELECT 1 FROM rails_journalentry j WHERE j.kind = 'release' AND j.milestone_id = NEW.id
+            AND j.amount_minor = NEW.amount_minor AND j.currency = NEW.currency AND j.reference = NEW.reference
+        ) THEN
+            {refuse("a release by the internal ledger has its journal entry")}
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# Four eyes live here too, so that no path goes around them (SPEC section 10).
+APPROVAL_ROW = pgtrigger.Trigger(
+    name="approver_is_independent",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    declare=[
+        ("s", "settlements_milestonesettlement"),
+        ("i", "settlements_paymentintent"),
+        ("last_payment", "timestamptz"),
+    ],
+    func=f"""
+        SELECT * INTO STRICT s FROM settlements_milestonesettlement WHERE id = NEW.settlement_id;
+        SELECT * INTO STRICT i FROM settlements_paymentintent WHERE id = s.intent_id;
+        IF s.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') OR s.amount_minor = 0 THEN
+            {refuse("this settlement does not wait for a decision")}
+        END IF;
+        IF NEW.version <> settlements_settlement_version(
+            s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy) THEN
+            {refuse("a decision is about the settlement as it is now")}
+        END IF;
+        IF NEW.decision <> 'APPROVE' THEN
+            RETURN NEW;
+        END IF;
+        IF i.created_by_id = NEW.approver_id THEN
+            {refuse("the creator of an intent does not approve its release")}
+        END IF;
+        IF i.recipient_id IS NOT NULL THEN
+            SELECT max(p.released_at) INTO last_payment
+            FROM settlements_milestonesettlement p JOIN settlements_paymentintent pi ON pi.id = p.intent_id
+            WHERE pi.recipient_id = i.recipient_id AND p.status IN ('APPROVED', 'SETTLED');
+            IF EXISTS (SELECT 1 FROM rails_recipientedit e
+                       WHERE e.recipient_id = i.recipient_id AND e.edited_by_id = NEW.approver_id
+                       AND (last_payment IS NULL OR e.created_at > last_payment)) THEN
+                {refuse("who edited the recipient since its last payment does not approve a release to it")}
+            END IF;
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# The chain of an intent has no gap and no fork.
+AUDIT_CHAIN = pgtrigger.Trigger(
+    name="chain_is_unbroken",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func=f"""
+        IF NEW.sequence = 1 THEN
+            IF NEW.prev_hash <> decode(repeat('00', 32), 'hex') THEN
+                {refuse("the first audit event of an intent follows nothing")}
+            END IF;
+        ELSIF NOT EXISTS (SELECT 1 FROM settlements_auditevent a WHERE a.intent_id = NEW.intent_id
+                          AND a.sequence = NEW.sequence - 1 AND a.hash = NEW.prev_hash) THEN
+            {refuse("an audit event carries the hash of the one before it")}
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# Checked when the transaction commits, for the items follow their intent.
+SCHEDULE_SUM = f"""
+    IF (SELECT (coalesce(sum(item.amount_minor), 0), coalesce(sum(item.share), 0), bool_and(item.currency = i.currency))
+               IS DISTINCT FROM (i.amount_minor::numeric, 1::numeric, true)
+        FROM settlements_paymentintent i LEFT JOIN settlements_paymentscheduleitem item ON item.intent_id = i.id
+        WHERE i.id = {{intent}} GROUP BY i.id, i.amount_minor, i.currency) THEN
+        {refuse("the items of a schedule sum to the amount of their intent")}
+    END IF;
+    RETURN NULL;
+"""
+
+
+def schedule_sums_up(intent: str) -> pgtrigger.Trigger:
+    """At commit the items of the intent in column `intent` sum to its amount and their shares to 1."""
+    return pgtrigger.Trigger(
+        name="schedule_sums_up",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        timing=pgtrigger.Deferred,
+        func=SCHEDULE_SUM.format(intent=f"NEW.{intent}"),
+    )
+
+
+def lifted_once() -> pgtrigger.Trigger:
+    """A hold keeps who placed it and why; lifting is the one change, and it is final."""
+    return pgtrigger.Trigger(
+        name="lifted_once",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        func=f"""
+            IF OLD.lifted_at IS NOT NULL OR NEW.lifted_at IS NULL OR
+               (NEW.settlement_id, NEW.reason, NEW.placed_by, NEW.placed_at)
+               IS DISTINCT FROM (OLD.settlement_id, OLD.reason, OLD.placed_by, OLD.placed_at) THEN
+                {refuse("a hold can only be lifted, once")}
+            END IF;
+            RETURN NEW;
+        """,
+    )

@@ -1,0 +1,159 @@
+"""One intent x one event type: the unit that is decided, released and audited; with its approvals and holds."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from settlements.models import guards
+from settlements.models.intent import METHODS, PaymentIntent
+from settlements.models.shipment_event import ShipmentEvent
+from settlements.statuses import EventType, Origin, ReleaseStrategy, RiskTier, SettlementStatus
+
+WAITS_FOR_THE_SWEEP = Q(status="DELAYED") | (Q(status="PENDING") & ~Q(blocked_reason=""))
+
+
+class MilestoneSettlement(models.Model):
+    """Amount in minor units; the decision with its inputs; `reference` is what the rail answered."""
+
+    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="settlements")
+    event_type = models.TextField()
+    amount_minor = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    status = models.TextField()
+    origin = models.TextField()
+    event = models.ForeignKey(ShipmentEvent, on_delete=models.PROTECT, null=True, blank=True, related_name="settlements")
+    rail = models.TextField()
+    reference = models.TextField(blank=True, default="")
+
+    strategy = models.TextField()
+    risk_tier = models.TextField()
+    risk_score = models.DecimalField(max_digits=21, decimal_places=20, null=True, blank=True)
+    rule = models.TextField()
+    explanation = models.TextField()
+    inputs = models.JSONField()
+    policy_version = models.TextField()
+
+    approvals_required = models.SmallIntegerField(default=1)
+    settlement_delayed_until = models.DateTimeField(null=True, blank=True)
+    blocked_reason = models.TextField(blank=True, default="")
+    retry_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    released_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = [
+            ("read_queue", "Can read the review queue"),
+            ("decide_settlement", "Can approve and reject settlements"),
+            ("hold_settlement", "Can hold, lift and extend settlements"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["intent", "event_type"], name="one_settlement_per_intent_and_event"),
+            models.CheckConstraint(
+                condition=Q(amount_minor__gt=0) | Q(amount_minor=0, status__in=["PENDING", "CANCELLED"]),
+                name="zero_is_pending_or_cancelled",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="DELAYED") | Q(settlement_delayed_until__isnull=False),
+                name="delayed_has_a_date",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["APPROVED", "SETTLED", "RETURNED"])
+                | (~Q(reference="") & Q(released_at__isnull=False)),
+                name="released_has_a_reference_and_a_date",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="SETTLED") | Q(settled_at__isnull=False), name="settled_has_a_date"
+            ),
+            models.CheckConstraint(
+                condition=Q(approvals_required__gte=2) | (Q(approvals_required=1) & ~Q(rail="wire")),
+                name="a_wire_needs_two_approvers",
+            ),
+            models.CheckConstraint(condition=Q(status__in=list(SettlementStatus)), name="settlement_status_is_known"),
+            models.CheckConstraint(condition=Q(event_type__in=list(EventType)), name="settlement_event_is_known"),
+            models.CheckConstraint(condition=Q(strategy__in=list(ReleaseStrategy)), name="strategy_is_known"),
+            models.CheckConstraint(condition=Q(risk_tier__in=list(RiskTier)), name="settlement_tier_is_known"),
+            models.CheckConstraint(condition=Q(rail__in=METHODS), name="rail_is_known"),
+            models.CheckConstraint(
+                condition=Q(origin=Origin.EVENT, event__isnull=False) | Q(origin=Origin.SETTLE, event__isnull=True),
+                name="an_event_settlement_names_its_event",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                Coalesce("retry_at", "settlement_delayed_until", "created_at"),
+                condition=WAITS_FOR_THE_SWEEP,
+                name="settlements_for_the_sweep",
+            ),
+            models.Index(fields=["created_at"], condition=Q(status="PENDING"), name="settlements_pending"),
+            models.Index(fields=["status", "-id"], name="settlements_by_status"),
+        ]
+        triggers = [
+            *guards.never_deleted(),
+            guards.STATUS_EDGES,
+            guards.SETTLEMENT_ROW,
+            guards.SETTLEMENT_CLAIM,
+        ]
+
+    def __str__(self) -> str:
+        return f"milestone settlement {self.pk}"
+
+
+class Approval(models.Model):
+    """What one officer decided about a settlement as it was at `version`; never changed."""
+
+    APPROVE, REJECT = "APPROVE", "REJECT"
+
+    settlement = models.ForeignKey(MilestoneSettlement, on_delete=models.PROTECT, related_name="approvals")
+    approver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decision = models.TextField(choices=[(APPROVE, "approve"), (REJECT, "reject")])
+    reason = models.TextField()
+    version = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["settlement", "approver", "version"],
+                condition=Q(decision="APPROVE"),
+                name="one_approval_per_officer_and_version",
+            ),
+            models.CheckConstraint(condition=Q(decision__in=["APPROVE", "REJECT"]), name="decision_is_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_decision_has_a_reason"),
+        ]
+        triggers = [*guards.append_only(), guards.APPROVAL_ROW]
+
+    def __str__(self) -> str:
+        return f"{self.decision} of milestone settlement {self.settlement_id}"
+
+
+class Hold(models.Model):
+    """A record that keeps a settlement from being released: who, why, when, lifted when."""
+
+    settlement = models.ForeignKey(MilestoneSettlement, on_delete=models.PROTECT, related_name="holds")
+    reason = models.TextField()
+    placed_by = models.TextField()
+    placed_at = models.DateTimeField()
+    lifted_by = models.TextField(blank=True, default="")
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lift_reason = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["settlement"], condition=Q(lifted_at__isnull=True), name="one_open_hold_per_settlement"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_hold_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True) | (~Q(lift_reason="") & ~Q(lifted_by="")),
+                name="lifting_has_a_reason",
+            ),
+        ]
+        triggers = [*guards.never_deleted(), guards.lifted_once()]
+
+    def __str__(self) -> str:
+        return f"hold on milestone settlement {self.settlement_id}"

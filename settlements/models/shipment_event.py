@@ -1,0 +1,86 @@
+"""The inbox: who may post events, and every message received."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from settlements.models import guards
+from settlements.models.freight_token import Shipment
+from settlements.statuses import EventState, EventType, StoredEventType
+
+EVENT_WORDS = [*EventType, *StoredEventType]
+
+
+class EventSource(models.Model):
+    """Who may post events: the platform, or one carrier and then only for tokens with its `carrier_id`."""
+
+    PLATFORM, CARRIER = "platform", "carrier"
+
+    name = models.SlugField(unique=True)
+    kind = models.TextField(choices=[(PLATFORM, PLATFORM), (CARRIER, CARRIER)])
+    carrier_id = models.TextField(blank=True, default="")
+    allowed_event_types = ArrayField(models.TextField(), default=list)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="platform", carrier_id="") | (Q(kind="carrier") & ~Q(carrier_id="")),
+                name="a_carrier_source_names_its_carrier",
+            )
+        ]
+        triggers = guards.never_deleted()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ShipmentEvent(models.Model):
+    """One message received, stored once; what became of it is the only thing that changes."""
+
+    source = models.ForeignKey(EventSource, on_delete=models.PROTECT, related_name="events")
+    message_id = models.TextField()
+    body_hash = models.BinaryField(max_length=32)
+    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="events")
+    event_type = models.TextField()
+    occurred_at = models.DateTimeField()
+    occurred_at_was_naive = models.BooleanField(default=False)
+    received_at = models.DateTimeField()
+    received_from = models.TextField()
+    body = models.TextField()
+    state = models.TextField()
+    settlements_created = models.IntegerField(default=0)
+    processed_at = models.DateTimeField(null=True, blank=True)
+    sweeps = models.SmallIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        permissions = [("post_events", "Can post shipment events")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "message_id"], name="one_event_per_source_and_message"),
+            models.CheckConstraint(condition=Q(event_type__in=EVENT_WORDS), name="event_type_is_known"),
+            models.CheckConstraint(condition=Q(state__in=list(EventState)), name="event_state_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["shipment", "id"], name="events_of_a_shipment"),
+            models.Index(fields=["id"], condition=Q(state="WAITING"), name="events_waiting_for_the_sweep"),
+        ]
+        triggers = [
+            *guards.never_deleted(),
+            guards.fixed(
+                "id",
+                "source_id",
+                "message_id",
+                "body_hash",
+                "shipment_id",
+                "event_type",
+                "occurred_at",
+                "received_at",
+                "received_from",
+                "body",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} of {self.shipment_id}"

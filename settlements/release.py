@@ -1,0 +1,290 @@
+"""The one road to money: what is due, whether it may go, and sending it down its rail."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from rails import registry
+from rails.base import Instruction, SettlementResult
+from rails.money import Money
+from settlements import candidates, lifecycle
+from settlements.candidates import Candidate
+from settlements.lifecycle import Move
+from settlements.policy import Decision
+from settlements.statuses import ReleaseStrategy, SettlementStatus
+
+logger = logging.getLogger(__name__)
+
+BATCH = 1_000
+RETRY_AFTER = timedelta(minutes=15)
+SWEEPER = "sweep"
+
+# Only what can go now: a held, blocked or cancelled one must not fill the batch before those that can.
+_DUE = """
+    FROM settlements_milestonesettlement s
+    JOIN settlements_paymentintent i ON i.id = s.intent_id
+    JOIN settlements_shipment p ON p.id = i.shipment_id
+    LEFT JOIN rails_recipient r ON r.id = i.recipient_id
+    LEFT JOIN rails_railswitch w ON w.rail = upper(s.rail)
+    WHERE (s.status = 'DELAYED' OR (s.status = 'PENDING' AND s.blocked_reason <> ''))
+      AND coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) <= now()
+      AND coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true)
+      AND NOT EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL)
+"""
+_FIRST = "ORDER BY coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) LIMIT %s"
+_DUE_ONES = f"SELECT s.id, p.id {_DUE} {_FIRST}"
+_LOCK_DUE = f"SELECT p.id {_DUE} {_FIRST} FOR UPDATE OF p SKIP LOCKED"
+# Read after the locks are held, so that nothing another worker has just released is seen as waiting.
+_DUE_OF_LOCKED = f"SELECT s.id {_DUE} AND p.id = ANY(%s::bigint[]) {_FIRST}"
+_OVERDUE_AND_BLOCKED = """
+    SELECT s.id, s.intent_id, s.status,
+           CASE WHEN NOT coalesce(w.enabled, true) THEN 'rail ' || s.rail || ' is switched off'
+                ELSE 'payouts to the recipient are switched off' END, i.shipment_id
+    FROM settlements_milestonesettlement s
+    JOIN settlements_paymentintent i ON i.id = s.intent_id
+    LEFT JOIN rails_recipient r ON r.id = i.recipient_id
+    LEFT JOIN rails_railswitch w ON w.rail = upper(s.rail)
+    JOIN settlements_shipment p ON p.id = i.shipment_id
+    WHERE s.status = 'DELAYED' AND s.blocked_reason = ''
+      AND coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) <= now()
+      AND NOT (coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true))
+    ORDER BY p.id LIMIT %s FOR UPDATE OF p SKIP LOCKED
+"""
+_PUT_OFF = """
+    UPDATE settlements_milestonesettlement SET retry_at = now() + %s, error = %s
+    WHERE id = ANY(%s::bigint[]) AND status IN ('DELAYED', 'PENDING')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a release came to: the settlement's status now, and the reason when nothing was released."""
+
+    settlement_id: int
+    status: SettlementStatus
+    reference: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """How many settlements one sweep released, tightened or blocked, and how many failed."""
+
+    released: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "SweepReport") -> "SweepReport":
+        return SweepReport(
+            self.released + other.released, self.waiting + other.waiting, self.failed + other.failed
+        )
+
+
+def pay(rail: str, instructions: Sequence[Instruction], *, now: datetime) -> list[SettlementResult]:
+    """Sends instructions down a local rail in the caller's transaction; one result each, in their order."""
+    results = registry.rail_for(method=rail).process_settlements(instructions, now=now) if instructions else []
+    for instruction, result in zip(instructions, results, strict=True):
+        if result.success:
+            logger.info(
+                "Payment rail processing succeeded: milestone=%s, reference=%s",
+                instruction.milestone_id,
+                result.reference_id,
+            )
+        else:
+            log_failure(instruction.milestone_id, result.error)
+    return results
+
+
+def log_failure(milestone_id: int, error: object) -> None:
+    """The line operators search for."""
+    logger.error("Payment rail processing failed: milestone=%s, error=%s", milestone_id, error)
+
+
+def release(
+    waiting: Sequence[Candidate], *, actor: str, reason: str = "", approved_by: str = "", now: datetime
+) -> list[Outcome]:
+    """Releases what is authorised and may go, in the caller's transaction with the shipments locked.
+
+    What may not go is blocked with a reason or decided again to a stricter strategy; the rest is left as it is.
+    """
+    outcomes: list[Outcome] = []
+    blocked: list[tuple[int, int, SettlementStatus, str]] = []
+    moves: list[Move] = []
+    going: list[Candidate] = []
+    for candidate in waiting:
+        tightened = _tightened(candidate)
+        if candidate.intent_cancelled or not candidate.authorised:
+            if candidate.blocked_reason:
+                blocked.append((candidate.settlement_id, candidate.intent_id, candidate.status, ""))
+            outcomes.append(_stays(candidate, "not authorised"))
+        elif tightened:
+            moves.append(tightened_move(candidate, tightened, actor=actor))
+            outcomes.append(Outcome(candidate.settlement_id, moves[-1].new, reason=tightened.explanation))
+        elif candidate.obstacle:
+            if candidate.obstacle != candidate.blocked_reason:
+                blocked.append((candidate.settlement_id, candidate.intent_id, candidate.status, candidate.obstacle))
+            outcomes.append(_stays(candidate, candidate.obstacle))
+        else:
+            going.append(candidate)
+    paid = _send(going, actor=actor, reason=reason, approved_by=approved_by, now=now)
+    lifecycle.transition([*moves, *paid], now=now)
+    lifecycle.block(blocked, actor=actor, now=now)
+    outcomes += [Outcome(move.settlement_id, move.new, reference=move.reference or "") for move in paid]
+    refused = {candidate.settlement_id for candidate in going} - {move.settlement_id for move in paid}
+    outcomes += [
+        _stays(candidate, "refused by the rail") for candidate in going if candidate.settlement_id in refused
+    ]
+    return outcomes
+
+
+def _stays(candidate: Candidate, reason: str) -> Outcome:
+    return Outcome(candidate.settlement_id, candidate.status, reason=reason)
+
+
+def _tightened(candidate: Candidate) -> Decision | None:
+    """The new decision when the risk became worse than what was decided; a person's approval stands above it."""
+    if candidate.strategy.needs_a_person:
+        return None
+    decision = candidate.decide_again()
+    return decision if decision.strategy.strictness > candidate.strategy.strictness else None
+
+
+def tightened_move(candidate: Candidate, decision: Decision, *, actor: str) -> Move:
+    """The move that makes a waiting settlement as strict as a new decision says."""
+    delayed = decision.strategy is ReleaseStrategy.DELAYED
+    until = candidate.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS) if delayed else None
+    if until and candidate.delayed_until:
+        until = max(until, candidate.delayed_until)
+    return Move(
+        settlement_id=candidate.settlement_id,
+        intent_id=candidate.intent_id,
+        old=candidate.status,
+        new=SettlementStatus.DELAYED if delayed else SettlementStatus.PENDING,
+        action="decided_again",
+        actor=actor,
+        reason=decision.explanation,
+        decision=decision,
+        delayed_until=until,
+    )
+
+
+def _send(
+    going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime
+) -> list[Move]:
+    """Pays down each rail in one batch; the moves of those that the rail accepted."""
+    moves = []
+    for rail in sorted({candidate.rail for candidate in going}):
+        batch = [candidate for candidate in going if candidate.rail == rail]
+        results = pay(rail, [_instruction(candidate) for candidate in batch], now=now)
+        for candidate, result in zip(batch, results, strict=True):
+            if result.success:
+                moves.append(
+                    Move(
+                        settlement_id=candidate.settlement_id,
+                        intent_id=candidate.intent_id,
+                        old=candidate.status,
+                        new=SettlementStatus.APPROVED,
+                        action="released",
+                        actor=actor,
+                        reason=reason or _why(candidate),
+                        approved_by=approved_by,
+                        reference=result.reference_id,
+                        data={"amount": candidate.amount.text, "currency": candidate.amount.currency},
+                    )
+                )
+            else:
+                put_off([candidate.settlement_id], str(result.error))
+    return moves
+
+
+def _why(candidate: Candidate) -> str:
+    if candidate.approvals_complete and candidate.strategy.needs_a_person:
+        return "approvals complete"
+    return "hold is over" if candidate.strategy is ReleaseStrategy.DELAYED else "authorised at once"
+
+
+def _instruction(candidate: Candidate) -> Instruction:
+    return instruction(candidate.settlement_id, candidate.amount, candidate.recipient_id)
+
+
+def instruction(settlement_id: int, amount: Money, recipient_id: int | None) -> Instruction:
+    """The first attempt to pay a settlement."""
+    return Instruction(milestone_id=settlement_id, amount=amount, recipient_id=recipient_id, attempt_number=1)
+
+
+def put_off(settlement_ids: Sequence[int], error: str) -> None:
+    """Keeps failed releases out of the sweeps for a while, with what went wrong."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PUT_OFF, [RETRY_AFTER, error[:2000], list(settlement_ids)])
+
+
+def sweep(*, now: datetime, limit: int = BATCH) -> SweepReport:
+    """Releases up to `limit` settlements that are due, in one transaction; a failing one never stops the others.
+
+    Shipments another worker has locked are left to it.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            _say_what_is_blocked(now=now, limit=limit)
+            ids = _claim(limit)
+            return _report(release(candidates.read(ids), actor=SWEEPER, now=now))
+    except DatabaseError as error:
+        logger.error("A sweep of %s due settlements failed and is tried one by one: %s", limit, error)
+        return _one_by_one(now=now, limit=limit)
+
+
+def _claim(limit: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_DUE, [limit])
+        shipments = sorted({row[0] for row in cursor.fetchall()})
+        if not shipments:
+            return []
+        cursor.execute(_DUE_OF_LOCKED, [shipments, limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_OVERDUE_AND_BLOCKED, [limit])
+        rows = [(row[0], row[1], SettlementStatus(row[2]), row[3]) for row in cursor.fetchall()]
+    lifecycle.block(rows, actor=SWEEPER, now=now)
+
+
+def _report(outcomes: Sequence[Outcome]) -> SweepReport:
+    released = sum(outcome.status is SettlementStatus.APPROVED for outcome in outcomes)
+    return SweepReport(released=released, waiting=len(outcomes) - released)
+
+
+def _one_by_one(*, now: datetime, limit: int) -> SweepReport:
+    """Each due settlement in a transaction of its own; the one that fails is put off and told of."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_ONES, [limit])
+        due = cursor.fetchall()
+    report = SweepReport()
+    for settlement_id, shipment_pk in due:
+        try:
+            with transaction.atomic(durable=True):
+                report += _report(_release_locked(settlement_id, shipment_pk, now=now))
+        except DatabaseError as error:
+            log_failure(settlement_id, error)
+            put_off([settlement_id], str(error))
+            report += SweepReport(failed=1)
+    return report
+
+
+def _release_locked(settlement_id: int, shipment_pk: int, *, now: datetime) -> list[Outcome]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM settlements_shipment WHERE id = %s FOR UPDATE SKIP LOCKED", [shipment_pk])
+        if cursor.fetchone() is None:
+            return []
+    waiting = [candidate for candidate in candidates.read([settlement_id]) if still_waits(candidate)]
+    return release(waiting, actor=SWEEPER, now=now)
+
+
+def still_waits(candidate: Candidate) -> bool:
+    """Whether the settlement is one that a sweep or an approval may still release."""
+    return candidate.status in {SettlementStatus.DELAYED, SettlementStatus.PENDING}

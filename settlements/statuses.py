@@ -1,0 +1,102 @@
+"""The vocabulary: every status, strategy, event type and tier word, as stored; the API writes them in lower case."""
+
+from enum import StrEnum
+
+
+class SettlementStatus(StrEnum):
+    """Where one milestone settlement stands (SPEC section 6)."""
+
+    PENDING = "PENDING"
+    DELAYED = "DELAYED"
+    RELEASING = "RELEASING"
+    APPROVED = "APPROVED"
+    SETTLED = "SETTLED"
+    FAILED = "FAILED"
+    RETURNED = "RETURNED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+class ReleaseStrategy(StrEnum):
+    """The decision, from the loosest to the strictest."""
+
+    IMMEDIATE = "IMMEDIATE"
+    DELAYED = "DELAYED"
+    MANUAL_REVIEW = "MANUAL_REVIEW"
+    PENDING = "PENDING"
+
+    @property
+    def strictness(self) -> int:
+        """0 for IMMEDIATE up to 3 for PENDING; a stored strategy never goes down."""
+        return STRATEGIES_FROM_LOOSE_TO_STRICT.index(self)
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether nothing but complete approvals authorises the release."""
+        return self in {ReleaseStrategy.MANUAL_REVIEW, ReleaseStrategy.PENDING}
+
+
+STRATEGIES_FROM_LOOSE_TO_STRICT = tuple(ReleaseStrategy)
+
+
+class RiskTier(StrEnum):
+    """LOW < 0.33 <= MEDIUM < 0.67 <= HIGH."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+
+
+class EventType(StrEnum):
+    """The shipment events that can release money."""
+
+    PICKUP_CONFIRMED = "PICKUP_CONFIRMED"
+    POD_CONFIRMED = "POD_CONFIRMED"
+    CLAIM_WINDOW_CLOSED = "CLAIM_WINDOW_CLOSED"
+
+
+class StoredEventType(StrEnum):
+    """ChainFreight's other events: stored and answered, without any payment."""
+
+    CREATED = "CREATED"
+    IN_TRANSIT = "IN_TRANSIT"
+    AT_TERMINAL = "AT_TERMINAL"
+    DELIVERY_ATTEMPTED = "DELIVERY_ATTEMPTED"
+
+
+class IntentStatus(StrEnum):
+    """Where a payment intent stands, derived from its settlements (SPEC section 3)."""
+
+    PENDING = "PENDING"
+    DELAYED = "DELAYED"
+    APPROVED = "APPROVED"
+    SETTLED = "SETTLED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+class ScheduleType(StrEnum):
+    """How the shares of an intent were chosen."""
+
+    MILESTONE = "milestone"
+    FULL_ON_POD = "full_on_pod"
+    CUSTOM = "custom"
+
+
+class Origin(StrEnum):
+    """What brought a settlement into being."""
+
+    EVENT = "EVENT"
+    SETTLE = "SETTLE"
+
+
+class EventState(StrEnum):
+    """What became of a stored shipment event."""
+
+    PROCESSED = "PROCESSED"
+    PARKED = "PARKED"
+    WAITING = "WAITING"
+    FAILED = "FAILED"
+
+
+LIVE_TOKEN_STATUSES = frozenset({"active", "locked"})

@@ -1,0 +1,117 @@
+"""Freight tokens as the upstream pushes them: the only writer of tokens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from rails.models import Recipient
+from settlements import locks
+from settlements.models import FreightToken
+from settlements.refusals import Kind, Refusal
+
+
+class Unset:
+    """The type of UNSET."""
+
+
+UNSET: Final = Unset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPush:
+    """What one push says; UNSET fields keep their value, or take the default on a new token."""
+
+    shipment_id: str
+    status: str | Unset = UNSET
+    risk_score: Decimal | Unset | None = UNSET
+    risk_category: str | Unset = UNSET
+    carrier_id: str | Unset = UNSET
+    recipient_id: str | Unset | None = UNSET
+
+
+class TokenMoved(Refusal):
+    """A token never changes its shipment."""
+
+    code = "freight_token_moved"
+    kind = Kind.CONFLICT
+
+
+class TokenNotFound(Refusal):
+    """No such token, here or upstream."""
+
+    code = "freight_token_not_found"
+    kind = Kind.NOT_FOUND
+
+    def __init__(self, token_id: int) -> None:
+        super().__init__(f"Freight token {token_id} not found or unreachable", field="freight_token_id")
+
+
+class RecipientNotFound(Refusal):
+    """A named recipient is not known."""
+
+    code = "recipient_unknown"
+
+    def __init__(self, recipient_id: str) -> None:
+        super().__init__(f"Recipient {recipient_id} not found; push it first.", field="recipient_id")
+
+
+def put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken, bool]:
+    """Creates or updates a token; returns it and whether it is new. Raises TokenMoved, RecipientNotFound."""
+    try:
+        return _put(token_id, push, now=now)
+    except IntegrityError:
+        # Two first pushes of one token met; the second finds it stored.
+        return _put(token_id, push, now=now)
+
+
+def find(token_id: int) -> FreightToken:
+    """The token; raises TokenNotFound."""
+    token = FreightToken.objects.select_related("shipment", "recipient").filter(pk=token_id).first()
+    if token is None:
+        raise TokenNotFound(token_id)
+    return token
+
+
+def _put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken, bool]:
+    with transaction.atomic():
+        token = FreightToken.objects.select_related("shipment", "recipient").filter(pk=token_id).first()
+        if token and token.shipment.shipment_id != push.shipment_id:
+            raise TokenMoved(
+                f"Freight token {token_id} belongs to shipment {token.shipment.shipment_id} and stays with it.",
+                field="shipment_id",
+            )
+        # Decisions read the token under this lock, so a new risk is seen before or after them, never between.
+        shipment = locks.of_reference(push.shipment_id)
+        values = _values(push)
+        if token is None:
+            token = FreightToken.objects.create(
+                pk=token_id, shipment_id=shipment.pk, created_at=now, updated_at=now, **values
+            )
+            return token, True
+        if values:
+            FreightToken.objects.filter(pk=token_id).update(updated_at=now, **values)
+            token.refresh_from_db()
+        return token, False
+
+
+def _values(push: TokenPush) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        name: value
+        for name in ("status", "risk_score", "risk_category", "carrier_id")
+        if not isinstance(value := getattr(push, name), Unset)
+    }
+    if isinstance(push.recipient_id, Unset):
+        return values
+    values["recipient"] = recipient_named(push.recipient_id) if push.recipient_id is not None else None
+    return values
+
+
+def recipient_named(recipient_id: str) -> Recipient:
+    """The recipient of this id; raises RecipientNotFound."""
+    recipient = Recipient.objects.filter(recipient_id=recipient_id).first()
+    if recipient is None:
+        raise RecipientNotFound(recipient_id)
+    return recipient
