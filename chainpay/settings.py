@@ -35,6 +35,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "settlements.api.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -48,6 +49,16 @@ MIDDLEWARE = [
 ROOT_URLCONF = "chainpay.urls"
 WSGI_APPLICATION = "chainpay.wsgi.application"
 APPEND_SLASH = False
+CSRF_FAILURE_VIEW = "settlements.api.error_pages.csrf_failure"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["settlements.api.authentication.CallerAuthentication"],
+    "DEFAULT_PARSER_CLASSES": ["settlements.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["settlements.api.rendering.OrjsonRenderer"],
+    "EXCEPTION_HANDLER": "settlements.api.errors.exception_handler",
+    "DEFAULT_METADATA_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
 
 TEMPLATES = [
     {
@@ -113,8 +124,9 @@ SILENCED_SYSTEM_CHECKS = [
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "filters": {"request_id": {"()": "settlements.api.request_ids.RequestIdFilter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
 }
 

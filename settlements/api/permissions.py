@@ -1,0 +1,75 @@
+"""What a caller may do: scope words of the API and the Django permission each one stands for."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Permission(StrEnum):
+    """Codenames of the permissions that the models of `settlements` declare."""
+
+    CREATE_INTENT = "create_intent"
+    READ_INTENTS = "read_intents"
+    SETTLE_INTENT = "settle_intent"
+    COMPLETE_INTENT = "complete_intent"
+    CANCEL_INTENT = "cancel_intent"
+    WRITE_TOKENS = "write_tokens"
+    READ_TOKENS = "read_tokens"
+    WRITE_RECIPIENTS = "write_recipients"
+    READ_RECIPIENTS = "read_recipients"
+    POST_EVENTS = "post_events"
+    READ_AUDIT = "read_audit"
+    READ_QUEUE = "read_queue"
+    DECIDE_SETTLEMENT = "decide_settlement"
+    FORCE_APPROVAL = "force_approval"
+    HOLD_SETTLEMENT = "hold_settlement"
+
+    @property
+    def full_name(self) -> str:
+        """As `user.has_perm` wants it: "settlements.create_intent"."""
+        return _FULL_NAMES[self]
+
+
+_FULL_NAMES: Final[Mapping[Permission, str]] = {permission: f"settlements.{permission}" for permission in Permission}
+
+
+class Scope(StrEnum):
+    """What an endpoint demands, per method; PUBLIC demands nothing, not even credentials."""
+
+    PUBLIC = "public"
+    INTENTS_WRITE = "intents:write"
+    INTENTS_READ = "intents:read"
+    INTENTS_SETTLE = "intents:settle"
+    INTENTS_COMPLETE = "intents:complete"
+    INTENTS_CANCEL = "intents:cancel"
+    TOKENS_WRITE = "tokens:write"
+    TOKENS_READ = "tokens:read"
+    RECIPIENTS_WRITE = "recipients:write"
+    RECIPIENTS_READ = "recipients:read"
+    EVENTS_WRITE = "events:write"
+    AUDIT_READ = "audit:read"
+    COMPLIANCE_READ = "compliance:read"
+    COMPLIANCE_DECIDE = "compliance:decide"
+
+
+PERMISSION_OF_SCOPE: Final[Mapping[Scope, Permission]] = MappingProxyType(
+    {
+        Scope.INTENTS_WRITE: Permission.CREATE_INTENT,
+        Scope.INTENTS_READ: Permission.READ_INTENTS,
+        Scope.INTENTS_SETTLE: Permission.SETTLE_INTENT,
+        Scope.INTENTS_COMPLETE: Permission.COMPLETE_INTENT,
+        Scope.INTENTS_CANCEL: Permission.CANCEL_INTENT,
+        Scope.TOKENS_WRITE: Permission.WRITE_TOKENS,
+        Scope.TOKENS_READ: Permission.READ_TOKENS,
+        Scope.RECIPIENTS_WRITE: Permission.WRITE_RECIPIENTS,
+        Scope.RECIPIENTS_READ: Permission.READ_RECIPIENTS,
+        Scope.EVENTS_WRITE: Permission.POST_EVENTS,
+        Scope.AUDIT_READ: Permission.READ_AUDIT,
+        Scope.COMPLIANCE_READ: Permission.READ_QUEUE,
+        Scope.COMPLIANCE_DECIDE: Permission.DECIDE_SETTLEMENT,
+    }
+)
+
+# The keyless demo client decides nothing about money that waits for a person.
+DECISIONS: Final = frozenset({Permission.DECIDE_SETTLEMENT, Permission.FORCE_APPROVAL})

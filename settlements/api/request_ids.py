@@ -1,0 +1,42 @@
+"""Which request this is: one id in the answer's header, in every error and in every log line."""
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from django.http import HttpRequest, HttpResponse
+
+HEADER = "X-Request-ID"
+_SANE = re.compile(r"[!-~]{1,64}")
+_current: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def current() -> str:
+    """The id of the request this thread is answering, or "-" outside of one."""
+    return _current.get()
+
+
+class RequestIdMiddleware:
+    """Takes a caller's `X-Request-ID` (1 to 64 visible ASCII characters) or makes one; the outermost middleware."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID")
+        request_id = given if given and _SANE.fullmatch(given) else uuid.uuid4().hex
+        # Never reset: Django logs 4xx answers after the last middleware has returned, and the next request overwrites.
+        _current.set(request_id)
+        response = self.get_response(request)
+        response.headers[HEADER] = request_id
+        return response
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives every log record a `request_id`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = _current.get()
+        return True
