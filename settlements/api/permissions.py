@@ -22,7 +22,6 @@ class Permission(StrEnum):
     READ_AUDIT = "read_audit"
     READ_QUEUE = "read_queue"
     DECIDE_SETTLEMENT = "decide_settlement"
-    FORCE_APPROVAL = "force_approval"
     HOLD_SETTLEMENT = "hold_settlement"
 
     @property
@@ -72,4 +71,4 @@ PERMISSION_OF_SCOPE: Final[Mapping[Scope, Permission]] = MappingProxyType(
 )
 
 # The keyless demo client decides nothing about money that waits for a person.
-DECISIONS: Final = frozenset({Permission.DECIDE_SETTLEMENT, Permission.FORCE_APPROVAL})
+DECISIONS: Final = frozenset({Permission.DECIDE_SETTLEMENT})

@@ -77,7 +77,7 @@ class MilestoneSettlement(models.Model):
             models.CheckConstraint(condition=Q(event_type__in=list(EventType)), name="settlement_event_is_known"),
             models.CheckConstraint(condition=Q(strategy__in=list(ReleaseStrategy)), name="strategy_is_known"),
             models.CheckConstraint(condition=Q(risk_tier__in=list(RiskTier)), name="settlement_tier_is_known"),
-            models.CheckConstraint(condition=Q(rail__in=METHODS), name="rail_is_known"),
+            models.CheckConstraint(condition=Q(rail__in=METHODS), name="settlement_rail_is_known"),
             models.CheckConstraint(
                 condition=Q(origin=Origin.EVENT, event__isnull=False) | Q(origin=Origin.SETTLE, event__isnull=True),
                 name="an_event_settlement_names_its_event",
