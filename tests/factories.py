@@ -1,14 +1,17 @@
 """Rows for tests, made by the domain's own functions where rows must agree with one another."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
-import factory
 from django.contrib.auth.models import User
 from django.db import connection
+from factory.base import Factory
+from factory.declarations import LazyFunction, SelfAttribute, Sequence, SubFactory
+from factory.django import DjangoModelFactory
 
 from rails import recipients
 from rails.models import Recipient
@@ -36,36 +39,36 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class UserFactory(factory.django.DjangoModelFactory):
+class UserFactory(DjangoModelFactory[User]):
     """A member of staff."""
 
     class Meta:
         model = User
 
-    username = factory.Sequence(lambda n: f"officer{n}")
+    username = Sequence(lambda n: f"officer{n}")
     is_staff = True
 
 
-class EventSourceFactory(factory.django.DjangoModelFactory):
+class EventSourceFactory(DjangoModelFactory[EventSource]):
     """A carrier's source; `platform_source()` gives the platform's."""
 
     class Meta:
         model = EventSource
 
-    name = factory.Sequence(lambda n: f"carrier-{n}")
+    name = Sequence(lambda n: f"carrier-{n}")
     kind = EventSource.CARRIER
-    carrier_id = factory.Sequence(lambda n: f"CARRIER-{n}")
+    carrier_id = Sequence(lambda n: f"CARRIER-{n}")
     allowed_event_types = [PICKUP, POD]
-    created_at = factory.LazyFunction(now)
+    created_at = LazyFunction(now)
 
 
-class RecipientFactory(factory.Factory):
+class RecipientFactory(Factory[Recipient]):
     """A recipient; `user` is who wrote it."""
 
     class Meta:
         model = Recipient
 
-    recipient_id = factory.Sequence(lambda n: f"RECIPIENT-{n}")
+    recipient_id = Sequence(lambda n: f"RECIPIENT-{n}")
     name = "Bozza Haulage"
     user: User | None = None
 
@@ -77,14 +80,14 @@ class RecipientFactory(factory.Factory):
         return recipient
 
 
-class TokenFactory(factory.Factory):
+class TokenFactory(Factory[FreightToken]):
     """A freight token of a shipment of its own, LOW unless told otherwise."""
 
     class Meta:
         model = FreightToken
 
-    id = factory.Sequence(lambda n: n + 1)
-    shipment_id = factory.Sequence(lambda n: f"SHIP-{n + 1}")
+    id = Sequence(lambda n: n + 1)
+    shipment_id = Sequence(lambda n: f"SHIP-{n + 1}")
     status = "active"
     risk_score: Decimal | None = LOW
     carrier_id = ""
@@ -99,14 +102,14 @@ class TokenFactory(factory.Factory):
         return token
 
 
-class IntentFactory(factory.Factory):
+class IntentFactory(Factory[PaymentIntent]):
     """An intent of 10,000.00 USD with its schedule; `risk` is its token's, `creator` a user."""
 
     class Meta:
         model = PaymentIntent
 
     risk: Decimal | None = LOW
-    token = factory.SubFactory(TokenFactory, risk_score=factory.SelfAttribute("..risk"))
+    token = SubFactory(TokenFactory, risk_score=SelfAttribute("..risk"))
     amount = Decimal("10000")
     currency = "USD"
     recipient: Recipient | None = None
@@ -124,6 +127,14 @@ class IntentFactory(factory.Factory):
         )
         pk = intents.create(request, actor=ACTOR, user_id=creator and creator.pk, now=now())
         return PaymentIntent.objects.select_related("shipment", "freight_token", "recipient").get(pk=pk)
+
+
+# The factories as functions, with the type of what they make.
+a_user = cast("Callable[..., User]", UserFactory)
+an_event_source = cast("Callable[..., EventSource]", EventSourceFactory)
+a_recipient = cast("Callable[..., Recipient]", RecipientFactory)
+a_token = cast("Callable[..., FreightToken]", TokenFactory)
+an_intent = cast("Callable[..., PaymentIntent]", IntentFactory)
 
 
 def platform_source() -> EventSource:

@@ -9,7 +9,7 @@ import pytest
 from settlements import audit, intents
 from settlements.models import AuditEvent, PaymentIntent
 from settlements.verification import chain
-from tests.factories import HIGH, LOW, PICKUP, POD, IntentFactory, UserFactory, approve, now, post_event, settlement_of
+from tests.factories import HIGH, LOW, PICKUP, POD, a_user, an_intent, approve, now, post_event, settlement_of
 
 pytestmark = pytest.mark.django_db
 
@@ -19,9 +19,9 @@ def history(intent: PaymentIntent) -> list[AuditEvent]:
 
 
 def test_every_change_of_state_is_one_event_in_its_order() -> None:
-    intent = IntentFactory(risk=HIGH)
+    intent = an_intent(risk=HIGH)
     settlement = settlement_of(intent, POD)
-    approve(settlement, UserFactory(username="anna"), "papers are in order")
+    approve(settlement, a_user(username="anna"), "papers are in order")
     told = [(e.sequence, e.action, e.from_status, e.to_status, e.approved_by) for e in history(intent)]
     assert told == [
         (1, "intent_created", "", "", ""),
@@ -32,7 +32,7 @@ def test_every_change_of_state_is_one_event_in_its_order() -> None:
 
 
 def test_each_event_carries_the_hash_of_the_one_before_it() -> None:
-    intent = IntentFactory()
+    intent = an_intent()
     post_event(intent.shipment.shipment_id, POD)
     post_event(intent.shipment.shipment_id, PICKUP)
     events = history(intent)
@@ -41,8 +41,8 @@ def test_each_event_carries_the_hash_of_the_one_before_it() -> None:
 
 
 def test_chains_of_two_intents_of_one_shipment_do_not_meet() -> None:
-    first = IntentFactory()
-    second = IntentFactory(token=first.freight_token)
+    first = an_intent()
+    second = an_intent(token=first.freight_token)
     post_event(first.shipment.shipment_id, POD)
     intents.cancel(second.pk, reason="mistake", actor="test", now=now())
     post_event(first.shipment.shipment_id, PICKUP)
@@ -52,7 +52,7 @@ def test_chains_of_two_intents_of_one_shipment_do_not_meet() -> None:
 
 
 def test_the_hash_can_be_computed_by_anybody_who_reads_the_row() -> None:
-    intent = IntentFactory(risk=LOW, token__shipment_id="SHIP-\u00fc\u4e2d\U0001f69a\"\\\x7f")
+    intent = an_intent(risk=LOW, token__shipment_id="SHIP-\u00fc\u4e2d\U0001f69a\"\\\x7f")
     post_event(intent.shipment.shipment_id, POD)
     for event in history(intent):
         canonical = json.dumps(
@@ -78,14 +78,14 @@ def test_the_hash_can_be_computed_by_anybody_who_reads_the_row() -> None:
 
 
 def test_a_whole_second_is_written_with_its_six_zeros() -> None:
-    intent = IntentFactory()
+    intent = an_intent()
     moment = datetime(2025, 11, 7, 15, 30, 15, tzinfo=UTC)
     audit.record([audit.Draft(intent_id=intent.pk, action="noted", triggered_by="test")], now=moment)
     assert chain.check() == 2
 
 
 def test_many_drafts_of_one_intent_follow_each_other_within_a_batch() -> None:
-    one, two = IntentFactory(), IntentFactory()
+    one, two = an_intent(), an_intent()
     drafts = [
         audit.Draft(intent_id=intent.pk, action=f"noted {number}", triggered_by="test", data={"n": number, "x": None})
         for number in range(5)

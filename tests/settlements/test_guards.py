@@ -19,9 +19,9 @@ from tests.factories import (
     MEDIUM,
     PICKUP,
     POD,
-    IntentFactory,
-    RecipientFactory,
-    UserFactory,
+    a_recipient,
+    a_user,
+    an_intent,
     approval_row,
     now,
     settlement_of,
@@ -35,7 +35,7 @@ NEEDS_APPROVERS = "this release needs more approvers than have approved what it 
 
 
 def waiting(risk: Any = HIGH, event_type: str = POD, **intent: Any) -> MilestoneSettlement:
-    return settlement_of(IntentFactory(risk=risk, **intent), event_type)
+    return settlement_of(an_intent(risk=risk, **intent), event_type)
 
 
 @pytest.mark.parametrize("new", S)
@@ -59,7 +59,7 @@ def test_the_database_allows_exactly_the_moves_of_the_table(old: S, new: S, behi
 
 @pytest.mark.parametrize("status", S)
 def test_a_settlement_begins_only_in_an_initial_status(status: S, refused: Refused) -> None:
-    intent = IntentFactory()
+    intent = an_intent()
     remote = status not in {S.APPROVED, S.PENDING, S.DELAYED}
     settlement_id = by_hand.next_settlement_id()
     columns = {
@@ -82,7 +82,7 @@ class TestARelease:
         settlement = waiting()
         with refused(NEEDS_APPROVERS):
             by_hand.release(settlement)
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.release(settlement)
 
     def test_not_yet_eligible_needs_an_approver(self, refused: Refused) -> None:
@@ -93,32 +93,32 @@ class TestARelease:
 
     def test_above_the_four_eyes_amount_needs_two_approvers_who_differ(self, refused: Refused) -> None:
         settlement = waiting(amount=20_000)
-        officer = UserFactory()
+        officer = a_user()
         approval_row(settlement, officer)
         with refused(NEEDS_APPROVERS):
             by_hand.release(settlement)
         with refused("one_approval_per_officer_and_version"):
             approval_row(settlement, officer)
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.release(settlement)
 
     def test_is_not_authorised_by_a_rejection(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory(), decision="REJECT")
+        approval_row(settlement, a_user(), decision="REJECT")
         with refused(NEEDS_APPROVERS):
             by_hand.release(settlement)
 
     def test_is_not_authorised_by_an_approval_of_another_recipient_record(self, refused: Refused) -> None:
-        recipient = RecipientFactory()
+        recipient = a_recipient()
         settlement = waiting(recipient=recipient)
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         recipients.put(recipient.recipient_id, "Another Name", actor="test", now=now())
         with refused(NEEDS_APPROVERS):
             by_hand.release(settlement)
 
     def test_is_not_authorised_by_an_approval_of_a_looser_strategy(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.change(settlement, strategy="PENDING")
         with refused(NEEDS_APPROVERS):
             by_hand.release(settlement)
@@ -126,7 +126,7 @@ class TestARelease:
     def test_is_not_authorised_by_an_approval_for_another_rail(self, refused: Refused) -> None:
         settlement = waiting()
         by_hand.change(settlement, rail="stripe")
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         with refused(NEEDS_APPROVERS):
             by_hand.release(settlement, rail="internal_ledger")
 
@@ -137,7 +137,7 @@ class TestARelease:
 
     def test_happens_before_its_date_when_an_officer_approved(self) -> None:
         settlement = waiting(MEDIUM, PICKUP)
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.release(settlement)
 
     def test_happens_without_anybody_once_its_date_has_come(self, behind_the_guards: Sql) -> None:
@@ -149,14 +149,14 @@ class TestARelease:
         by_hand.release(settlement)
 
     def test_that_was_decided_to_be_delayed_has_a_date(self, refused: Refused) -> None:
-        intent = IntentFactory(risk=MEDIUM)
+        intent = an_intent(risk=MEDIUM)
         settlement_id = by_hand.insert_settlement(intent, PICKUP, strategy="DELAYED", settlement_delayed_until=None)
         with refused(NEEDS_APPROVERS):
             by_hand.release(MilestoneSettlement.objects.get(pk=settlement_id))
 
     def test_does_not_happen_while_a_hold_is_open(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         holds.place(settlement.pk, reason="dispute", actor="test", now=now())
         with refused("nothing is released while a hold is open"):
             by_hand.release(settlement)
@@ -165,14 +165,14 @@ class TestARelease:
 
     def test_does_not_happen_for_a_cancelled_intent(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.change(settlement.intent, status="CANCELLED", cancelled_at=now())
         with refused("nothing is released for a cancelled intent"):
             by_hand.release(settlement)
 
     def test_by_the_ledger_has_its_journal_entry(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         with refused("a release by the internal ledger has its journal entry"):
             by_hand.change(settlement, status="APPROVED", reference="INTERNAL_LEDGER:x:1", released_at=now())
         with refused("a release by the internal ledger has its journal entry"):
@@ -180,30 +180,30 @@ class TestARelease:
 
     def test_by_the_ledger_does_not_pass_through_releasing(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         with refused("a local rail approves at once"):
             by_hand.change(settlement, status="RELEASING")
 
     def test_by_another_rail_does_not_skip_releasing(self, refused: Refused) -> None:
         settlement = waiting()
         by_hand.change(settlement, rail="stripe")
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         with refused("a local rail approves at once"):
             by_hand.release(settlement)
         by_hand.change(settlement, status="RELEASING")
 
     def test_by_wire_needs_two_approvers_whatever_the_strategy(self, refused: Refused) -> None:
-        intent = IntentFactory()
+        intent = an_intent()
         with refused("a_wire_needs_two_approvers"):
             by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=1)
         with refused(NEEDS_APPROVERS):
             by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=2, status="RELEASING")
         settlement_id = by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=2)
         settlement = MilestoneSettlement.objects.get(pk=settlement_id)
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         with refused(NEEDS_APPROVERS):
             by_hand.change(settlement, status="RELEASING")
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.change(settlement, status="RELEASING")
 
     @pytest.mark.parametrize("old", ["FAILED", "RETURNED"])
@@ -217,7 +217,7 @@ class TestARelease:
         )
         with refused(NEEDS_APPROVERS):
             by_hand.change(settlement, status="RELEASING")
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         by_hand.change(settlement, status="RELEASING")
 
     def test_that_a_provider_confirms_is_recorded_without_anybody(self, behind_the_guards: Sql) -> None:
@@ -232,7 +232,7 @@ class TestARelease:
 
     @pytest.mark.parametrize("strategy", ["MANUAL_REVIEW", "PENDING"])
     def test_is_not_smuggled_in_by_insert(self, strategy: str, refused: Refused) -> None:
-        intent, settlement_id = IntentFactory(), by_hand.next_settlement_id()
+        intent, settlement_id = an_intent(), by_hand.next_settlement_id()
         reference = by_hand.book(settlement_id, Money(700_000, "USD"))
         with refused(NEEDS_APPROVERS):
             by_hand.insert_settlement(
@@ -241,7 +241,7 @@ class TestARelease:
             )  # fmt: skip
 
     def test_before_its_date_is_not_smuggled_in_by_insert(self, refused: Refused) -> None:
-        intent, settlement_id = IntentFactory(), by_hand.next_settlement_id()
+        intent, settlement_id = an_intent(), by_hand.next_settlement_id()
         reference = by_hand.book(settlement_id, Money(700_000, "USD"))
         with refused(NEEDS_APPROVERS):
             by_hand.insert_settlement(
@@ -251,7 +251,7 @@ class TestARelease:
 
     def test_has_a_reference_and_a_date(self, refused: Refused) -> None:
         settlement = waiting()
-        approval_row(settlement, UserFactory())
+        approval_row(settlement, a_user())
         with refused("released_has_a_reference_and_a_date"):
             by_hand.release(settlement, released_at=None)
 

@@ -6,11 +6,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
+from pytest_django import Settings
 
 from rails import ledger
 from rails.models import JournalEntry
-from settlements import approvals, holds, intents, lifecycle, release, requests
+from settlements import approvals, audit, holds, intents, lifecycle, release, requests
 from settlements.intents import ScheduleRequest
 from settlements.lifecycle import Move
 from settlements.models import AuditEvent, MilestoneSettlement, PaymentIntent
@@ -24,9 +25,9 @@ from tests.factories import (
     MEDIUM,
     PICKUP,
     POD,
-    IntentFactory,
-    RecipientFactory,
-    UserFactory,
+    a_recipient,
+    a_user,
+    an_intent,
     approve,
     now,
     officer,
@@ -57,39 +58,40 @@ class World:
 
 
 def lived_in() -> World:
-    recipient = RecipientFactory()
-    approved = IntentFactory(recipient=recipient, amount=Decimal("999.99"))
+    recipient = a_recipient()
+    approved = an_intent(recipient=recipient, amount=Decimal("999.99"))
     for event_type in EventType:
         post_event(approved.shipment.shipment_id, event_type)
-    delayed = IntentFactory(risk=MEDIUM, currency="JPY", recipient=recipient)
+    delayed = an_intent(risk=MEDIUM, currency="JPY", recipient=recipient)
     for event_type in EventType:
         post_event(delayed.shipment.shipment_id, event_type)
-    approve(settlement_of(delayed, CLAIM), UserFactory(), "released early")
-    high = IntentFactory(risk=HIGH, amount=30_000, creator=UserFactory())
+    approve(settlement_of(delayed, CLAIM), a_user(), "released early")
+    high = an_intent(risk=HIGH, amount=30_000, creator=a_user())
     zero = settlement_of(high, PICKUP)
     reviewed = settlement_of(high, POD)
-    approve(reviewed, UserFactory())
-    approve(reviewed, UserFactory())
+    approve(reviewed, a_user())
+    approve(reviewed, a_user())
     claim = settlement_of(high, CLAIM)
     holds.place(claim.pk, reason="dispute", actor=ACTOR, now=now())
-    rejected = settlement_of(IntentFactory(risk=None, schedule=ScheduleRequest(type=ScheduleType.FULL_ON_POD)), POD)
+    rejected = settlement_of(an_intent(risk=None, schedule=ScheduleRequest(type=ScheduleType.FULL_ON_POD)), POD)
     approvals.reject(
-        rejected.pk, officer=officer(UserFactory()), reason="fraud", version=version_of(rejected.pk), now=now()
+        rejected.pk, officer=officer(a_user()), reason="fraud", version=version_of(rejected.pk), now=now()
     )
-    settled = IntentFactory(currency="KWD")
+    settled = an_intent(currency="KWD")
     requests.settle(settled.pk, actor=ACTOR, now=now())
     requests.complete(settled.pk, actor=ACTOR, now=now())
-    cancelled = IntentFactory(risk=MEDIUM)
+    cancelled = an_intent(risk=MEDIUM)
     settlement_of(cancelled, POD)
     settlement_of(cancelled, PICKUP)
     intents.cancel(cancelled.pk, reason="mistake", actor=ACTOR, now=now())
-    returned = settlement_of(IntentFactory(), POD)
-    ledger.reverse(JournalEntry.objects.get(milestone_id=returned.pk).pk, now=now())
+    returned = settlement_of(an_intent(), POD)
     move = Move(
         settlement_id=returned.pk, intent_id=returned.intent_id, old=S.APPROVED, new=S.RETURNED, action="returned",
         actor=ACTOR,
     )  # fmt: skip
-    lifecycle.transition([move], now=now())
+    with transaction.atomic():
+        ledger.reverse(JournalEntry.objects.get(milestone_id=returned.pk).pk, now=now())
+        lifecycle.transition([move], now=now())
     return World(approved, reviewed, delayed, cancelled, returned, zero)
 
 
@@ -129,12 +131,14 @@ class TestWhatIsSound:
             PaymentIntent.objects.count(),
         ]
 
-    def test_a_sweep_over_a_worse_risk_is_proven(self, world: World, settings: object) -> None:
-        token = world.delayed.freight_token
-        by_hand.change(token, risk_score=HIGH)
-        by_hand.change(settlement_of(world.delayed, PICKUP), retry_at=now())
+    def test_a_decision_made_stricter_by_the_sweep_is_proven(self, db: None, settings: Settings) -> None:
+        settings.CHAINPAY_HOLD_SECONDS = 0
+        intent = an_intent(risk=MEDIUM)
+        settlement = settlement_of(intent, CLAIM)
+        by_hand.change(intent.freight_token, risk_score=HIGH)
         release.sweep(now=now())
-        assert settlement_of(world.delayed, PICKUP).status == "PENDING"
+        settlement.refresh_from_db()
+        assert (settlement.status, settlement.strategy) == ("PENDING", "MANUAL_REVIEW")
         assert "All is proven." in verified()
 
 
@@ -189,7 +193,7 @@ class TestWhatWasChangedBehindTheGuards:
             settlement_id=settlement.pk, intent_id=settlement.intent_id, old=S.REJECTED, new=S.REJECTED,
             action="forged", actor=ACTOR,
         )  # fmt: skip
-        lifecycle.audit.record([lifecycle._told(move)], now=now())
+        audit.record([lifecycle._told(move)], now=now())
         assert difference().endswith(f"settlement {settlement.pk} moves from rejected, but was pending")
 
     def test_a_forged_move_outside_the_table(self, world: World) -> None:
@@ -198,7 +202,7 @@ class TestWhatWasChangedBehindTheGuards:
             settlement_id=settlement.pk, intent_id=settlement.intent_id, old=S.PENDING, new=S.SETTLED,
             action="forged", actor=ACTOR,
         )  # fmt: skip
-        lifecycle.audit.record([lifecycle._told(forged)], now=now())
+        audit.record([lifecycle._told(forged)], now=now())
         assert difference().endswith(f"settlement {settlement.pk} may not move from pending to settled")
 
     @pytest.mark.parametrize(
@@ -455,7 +459,7 @@ def test_it_reads_one_snapshot_and_writes_nothing(committed: World, monkeypatch:
     assert "All is proven." in verified()
 
 
-def _undone(statement: str, *parameters: object, finds: str) -> None:
+def _undone(statement: str, *parameters: int, finds: str) -> None:
     """Changes something behind the guards, sees that it is found, and changes it back."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
