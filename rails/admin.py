@@ -1,7 +1,7 @@
 """What staff can look up about recipients, rails and books; nothing is edited here."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -20,7 +20,8 @@ class NewestPaginator(Paginator):  # type: ignore[type-arg]
 
     @cached_property
     def count(self) -> int:
-        return self.object_list[: self.most].count()  # type: ignore[call-arg,no-any-return]
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows[: self.most].count()
 
 
 def words(column: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
@@ -80,7 +81,7 @@ def amount(row: Any) -> str:
 
 class RecipientEdits(ReadOnlyInline):
     model = RecipientEdit
-    fields: ClassVar = ["revision", "changes", "actor", "edited_by", "created_at"]
+    fields: ClassVar[Any] = ["revision", "changes", "actor", "edited_by", "created_at"]
     readonly_fields = fields
 
 
@@ -110,7 +111,7 @@ class AccountAdmin(ReadOnlyAdmin):
 
 class EntryPostings(ReadOnlyInline):
     model = Posting
-    fields: ClassVar = ["debit_account", "credit_account", amount, "posted_at"]
+    fields: ClassVar[Any] = ["debit_account", "credit_account", amount, "posted_at"]
     readonly_fields = fields
 
 
