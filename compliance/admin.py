@@ -17,6 +17,7 @@ from compliance.acts import ACTS, Act
 from compliance.forms import DecisionForm, ReasonForm
 from compliance.models import ReviewQueue
 from compliance.reviews import Review
+from compliance.templatetags.review_words import money, words
 from rails.admin import ReadOnlyAdmin
 from settlements.api.permissions import Permission
 from settlements.approvals import Officer
@@ -147,7 +148,7 @@ def _review(milestone_id: int) -> Review:
 
 def _title(review: Review) -> str:
     settlement = review.settlement
-    return f"{review.amount} for {settlement.event_type} of {settlement.intent.shipment.shipment_id}"
+    return f"{money(review.amount)} at {words(settlement.event_type)}, shipment {settlement.intent.shipment.shipment_id}"
 
 
 def _officer(request: HttpRequest) -> Officer:

@@ -159,7 +159,7 @@ def _line(
 ) -> ScheduleLine:
     return ScheduleLine(
         event_type=item.event_type,
-        percent=(item.share.scaleb(2)).normalize(),
+        percent=item.share.scaleb(2),
         amount=Money(item.amount_minor, item.currency),
         milestone_id=sibling.pk if sibling else None,
         status=sibling.status if sibling else "",

@@ -47,6 +47,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -81,7 +82,7 @@ def amount(row: Any) -> str:
 
 class RecipientEdits(ReadOnlyInline):
     model = RecipientEdit
-    fields: ClassVar[Any] = ["revision", "changes", "actor", "edited_by", "created_at"]
+    fields: ClassVar[Any] = ["revision", "changes", "actor", "created_at"]
     readonly_fields = fields
 
 
@@ -95,9 +96,10 @@ class RecipientAdmin(ReadOnlyAdmin):
 
 @admin.register(RecipientEdit)
 class RecipientEditAdmin(ReadOnlyAdmin):
-    list_display = ["created_at", "recipient", "revision", "actor", "edited_by", "changes"]
+    list_display = ["created_at", "recipient", "revision", "actor", "changes"]
     list_filter = ["created_at"]
-    list_select_related = ["recipient", "edited_by"]
+    list_select_related = ["recipient"]
+    exclude = ["edited_by"]
     search_fields = ["recipient__recipient_id", "actor"]
 
 

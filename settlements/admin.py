@@ -49,6 +49,12 @@ def risk_score(row: Any) -> str:
     return "unknown" if row.risk_score is None else score_text(row.risk_score)
 
 
+@admin.display(description="officer")
+def approver(row: Approval) -> str:
+    """The officer's login, without a link to the login's page, which few may open."""
+    return row.approver.username
+
+
 @admin.display(description="hash")
 def hash_in_hex(row: AuditEvent) -> str:
     """The event's place in its chain."""
@@ -131,7 +137,7 @@ class AuditInline(RelatedInline):
 @admin.register(PaymentIntent)
 class PaymentIntentAdmin(ByIntent):
     list_display = [
-        "id", "shipment", amount, "currency", "status", "risk_tier", risk_score, "recipient", "payment_method",
+        "id", "shipment", amount, "status", "risk_tier", risk_score, "recipient", "payment_method",
         "created_by_actor", "created_at",
     ]  # fmt: skip
     list_filter = [
@@ -143,7 +149,7 @@ class PaymentIntentAdmin(ByIntent):
     ordering = ["-pk"]
     fields: ClassVar[Any] = [
         "id", "status", amount, "description", "freight_token", "shipment", "recipient", "payment_method",
-        "risk_tier", risk_score, "risk_category", "created_by_actor", "created_by", "created_at", "cancelled_at",
+        "risk_tier", risk_score, "risk_category", "created_by_actor", "created_at", "cancelled_at",
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [ItemsOfIntent, SettlementsOfIntent, AuditInline]
@@ -160,7 +166,7 @@ class PaymentScheduleAdmin(ByIntent):
 
 @admin.register(PaymentScheduleItem)
 class PaymentScheduleItemAdmin(ByIntent):
-    list_display = ["id", "intent", "event_type", "share", amount, "currency"]
+    list_display = ["id", "intent", "event_type", "share", amount]
     list_filter = [BY_EVENT_TYPE, BY_CURRENCY]
     list_select_related = ["intent"]
     sortable_by = ["id"]
@@ -180,7 +186,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 class ApprovalsOfSettlement(RelatedInline):
     model = Approval
-    fields: ClassVar[Any] = ["created_at", "approver", "decision", "reason", "version"]
+    fields: ClassVar[Any] = ["created_at", approver, "decision", "reason", "version"]
     readonly_fields = fields
     related = ["approver"]
 
@@ -194,8 +200,7 @@ class HoldsOfSettlement(RelatedInline):
 @admin.register(MilestoneSettlement)
 class MilestoneSettlementAdmin(ByIntent):
     list_display = [
-        "id", "shipment", "event_type", amount, "currency", "status", "strategy", "risk_tier", "recipient", "rail",
-        "reference", "settlement_delayed_until", "created_at",
+        "id", "shipment", "event_type", amount, "status", "strategy", "recipient", "rail", "reference", "created_at",
     ]  # fmt: skip
     list_filter = [
         words("status", SettlementStatus), words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE, BY_CURRENCY,
@@ -225,7 +230,9 @@ class MilestoneSettlementAdmin(ByIntent):
 
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
-    list_display = ["id", "settlement", "decision", "approver", "reason", "created_at"]
+    list_display = ["id", "settlement", "decision", approver, "reason", "created_at"]
+    exclude = ["approver"]
+    readonly_fields: ClassVar[Any] = [approver]
     list_filter = ["decision", "created_at"]
     list_select_related = ["settlement", "approver"]
     search_fields = ["approver__username__exact", "settlement__pk__exact"]

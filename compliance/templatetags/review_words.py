@@ -7,6 +7,7 @@ from django import template
 from django.conf import settings
 
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
+from rails.money import Money
 from settlements.policy import score_text
 
 register = template.Library()
@@ -16,6 +17,12 @@ register = template.Library()
 def score(value: Decimal | None) -> str:
     """A risk score as plain digits."""
     return "unknown" if value is None else score_text(value)
+
+
+@register.filter
+def money(amount: Money) -> str:
+    """An amount with its thousands apart: `38,400.00 USD`."""
+    return f"{amount.major:,} {amount.currency}"
 
 
 @register.filter
