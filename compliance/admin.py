@@ -147,8 +147,8 @@ def _review(milestone_id: int) -> Review:
 
 
 def _title(review: Review) -> str:
-    settlement = review.settlement
-    return f"{money(review.amount)} at {words(settlement.event_type)}, shipment {settlement.intent.shipment.shipment_id}"
+    shipment = review.settlement.intent.shipment
+    return f"{money(review.amount)} at {words(review.settlement.event_type)}, shipment {shipment.shipment_id}"
 
 
 def _officer(request: HttpRequest) -> Officer:
