@@ -114,7 +114,7 @@ class TestReversing:
             ledger.reverse(back.entry_id, now=NOW)
 
     def test_a_correction_is_reversed_by_a_correction(self) -> None:
-        wrong = release(0, kind=EntryKind.CORRECTION, milestone_id=None, reference="CORRECTION:1")
+        wrong = replace(release(1), kind=EntryKind.CORRECTION, milestone_id=None, reference="CORRECTION:1")
         entry_id = ledger.post([wrong], now=NOW)[0].entry_id
         ledger.reverse(entry_id, now=NOW)
         assert ledger.balance(AccountKey(AccountCode.FREIGHT_COST, "USD")) == Money.zero("USD")
