@@ -1,5 +1,7 @@
 """What the database refuses, whoever asks: every statement here goes around the code."""
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -22,10 +24,10 @@ POSTING = """
 """
 
 
-def run(sql: str, **values: object) -> int:
+def run(sql: str, **values: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute(sql, values or None)
-        return cursor.fetchone()[0] if cursor.description else cursor.rowcount
+        return int(cursor.fetchone()[0]) if cursor.description else cursor.rowcount
 
 
 def write_entry(**others: object) -> int:

@@ -1,5 +1,5 @@
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -109,7 +109,6 @@ def test_a_recipient_is_never_deleted() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_who_rename_at_once_are_two_revisions() -> None:
     put()
-    renames: list[Callable[[], object]] = [lambda n=n: put(name=f"Name {n}") for n in range(4)]  # type: ignore[misc]
-    at_once(renames)
+    at_once([partial(put, name=f"Name {number}") for number in range(4)])
     assert Recipient.objects.get().revision == 5
     assert RecipientEdit.objects.count() == 5
