@@ -179,6 +179,8 @@ class TestAtTheSameTime:
         assert JournalEntry.objects.count() == 1
 
     def test_opposite_orders_do_not_lock_each_other_out(self) -> None:
-        forth = [release(number, currency=currency) for number, currency in enumerate(["USD", "EUR", "JPY", "KWD"])]
-        at_once([partial(ledger.post, entries, now=NOW) for entries in (forth, forth[::-1])])
-        assert JournalEntry.objects.count() == 4
+        ledger.post([release(0)], now=NOW)  # opens the accounts
+        forth = [release(number) for number in range(1, 2001)]
+        outcomes = at_once([partial(ledger.post, entries, now=NOW) for entries in (forth, forth[::-1])])
+        assert sorted(sum(one.created for one in posted) for posted in outcomes) == [0, 2000]
+        assert JournalEntry.objects.count() == 2001
