@@ -1,6 +1,6 @@
 """What staff can look up about recipients, rails and books; nothing is edited here."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -40,15 +40,17 @@ class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
 
-@admin.display(description="amount", ordering="amount_minor")
-def amount(row: JournalEntry | Posting) -> str:
+class AmountShown:
     """The row's amount in major units with its currency."""
-    return str(Money(row.amount_minor, row.currency))
+
+    @admin.display(description="amount", ordering="amount_minor")
+    def amount(self, row: JournalEntry | Posting) -> str:
+        return str(Money(row.amount_minor, row.currency))
 
 
 class RecipientEdits(ReadOnlyInline):
     model = RecipientEdit
-    fields: ClassVar = ["revision", "changes", "actor", "edited_by", "created_at"]
+    fields = ("revision", "changes", "actor", "edited_by", "created_at")
     readonly_fields = fields
 
 
@@ -76,15 +78,15 @@ class AccountAdmin(ReadOnlyAdmin):
     search_fields = ["code", "recipient__recipient_id", "recipient__name"]
 
 
-class EntryPostings(ReadOnlyInline):
+class EntryPostings(AmountShown, ReadOnlyInline):
     model = Posting
-    fields: ClassVar = ["debit_account", "credit_account", amount, "posted_at"]
+    fields = ("debit_account", "credit_account", "amount", "posted_at")
     readonly_fields = fields
 
 
 @admin.register(JournalEntry)
-class JournalEntryAdmin(ReadOnlyAdmin):
-    list_display = ["reference", "kind", amount, "milestone_id", "attempt_number", "reverses", "posted_at"]
+class JournalEntryAdmin(AmountShown, ReadOnlyAdmin):
+    list_display = ["reference", "kind", "amount", "milestone_id", "attempt_number", "reverses", "posted_at"]
     list_filter = ["kind", "currency", "posted_at"]
     list_select_related = ["reverses"]
     search_fields = ["=reference", "=milestone_id"]
@@ -93,8 +95,8 @@ class JournalEntryAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Posting)
-class PostingAdmin(ReadOnlyAdmin):
-    list_display = ["entry", "debit_account", "credit_account", amount, "posted_at"]
+class PostingAdmin(AmountShown, ReadOnlyAdmin):
+    list_display = ["entry", "debit_account", "credit_account", "amount", "posted_at"]
     list_filter = ["currency", "posted_at"]
     list_select_related = ["entry", "debit_account", "credit_account"]
     search_fields = ["=entry__reference", "=entry__milestone_id"]
