@@ -68,20 +68,19 @@ class Outcome:
     status: SettlementStatus
     reference: str = ""
     reason: str = ""
+    tightened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How many settlements one sweep released, tightened or blocked, and how many failed."""
+    """How many settlements one sweep released, decided again to something stricter, and how many failed."""
 
     released: int = 0
-    waiting: int = 0
+    tightened: int = 0
     failed: int = 0
 
     def __add__(self, other: "SweepReport") -> "SweepReport":
-        return SweepReport(
-            self.released + other.released, self.waiting + other.waiting, self.failed + other.failed
-        )
+        return SweepReport(self.released + other.released, self.tightened + other.tightened, self.failed + other.failed)
 
 
 def pay(rail: str, instructions: Sequence[Instruction], *, now: datetime) -> list[SettlementResult]:
@@ -123,7 +122,9 @@ def release(
             outcomes.append(_stays(candidate, "not authorised"))
         elif tightened:
             moves.append(tightened_move(candidate, tightened, actor=actor))
-            outcomes.append(Outcome(candidate.settlement_id, moves[-1].new, reason=tightened.explanation))
+            outcomes.append(
+                Outcome(candidate.settlement_id, moves[-1].new, reason=tightened.explanation, tightened=True)
+            )
         elif candidate.obstacle:
             if candidate.obstacle != candidate.blocked_reason:
                 blocked.append((candidate.settlement_id, candidate.intent_id, candidate.status, candidate.obstacle))
@@ -135,9 +136,7 @@ def release(
     lifecycle.block(blocked, actor=actor, now=now)
     outcomes += [Outcome(move.settlement_id, move.new, reference=move.reference or "") for move in paid]
     refused = {candidate.settlement_id for candidate in going} - {move.settlement_id for move in paid}
-    outcomes += [
-        _stays(candidate, "refused by the rail") for candidate in going if candidate.settlement_id in refused
-    ]
+    outcomes += [_stays(candidate, "refused by the rail") for candidate in going if candidate.settlement_id in refused]
     return outcomes
 
 
@@ -172,9 +171,7 @@ def tightened_move(candidate: Candidate, decision: Decision, *, actor: str) -> M
     )
 
 
-def _send(
-    going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime
-) -> list[Move]:
+def _send(going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime) -> list[Move]:
     """Pays down each rail in one batch; the moves of those that the rail accepted."""
     moves = []
     for rail in sorted({candidate.rail for candidate in going}):
@@ -256,7 +253,7 @@ def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
 
 def _report(outcomes: Sequence[Outcome]) -> SweepReport:
     released = sum(outcome.status is SettlementStatus.APPROVED for outcome in outcomes)
-    return SweepReport(released=released, waiting=len(outcomes) - released)
+    return SweepReport(released=released, tightened=sum(outcome.tightened for outcome in outcomes))
 
 
 def _one_by_one(*, now: datetime, limit: int) -> SweepReport:

@@ -85,7 +85,10 @@ def _refuse_other_origins(request: HttpRequest) -> None:
     """In the demo any page open in the same browser could post here: browsers say where a request comes from."""
     origin = request.META.get("HTTP_ORIGIN")
     own = f"{request.scheme}://{request.get_host()}" if origin else None
-    crossed = request.method not in SAFE_METHODS and request.META.get("HTTP_SEC_FETCH_SITE") in {"cross-site", "same-site"}
+    crossed = request.method not in SAFE_METHODS and request.META.get("HTTP_SEC_FETCH_SITE") in {
+        "cross-site",
+        "same-site",
+    }
     if origin != own or crossed:
         raise Refused("foreign_origin", "In the demo, pages of another origin may not call this service.", 403)
 

@@ -27,7 +27,12 @@ class Fields:
     """
 
     def __init__(
-        self, body: Mapping[str, Any], *, allowed: Collection[str] | None, path: str = "", faults: list[Fault] | None = None
+        self,
+        body: Mapping[str, Any],
+        *,
+        allowed: Collection[str] | None,
+        path: str = "",
+        faults: list[Fault] | None = None,
     ) -> None:
         self._body = body
         self._path = path

@@ -15,7 +15,9 @@ MAX_BODY_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32
 MEDIA_TYPE: Final = "application/json"
 
-_MEDIA_TYPES: Final = re.compile(r'\s*application/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*', re.ASCII | re.I)
+_MEDIA_TYPES: Final = re.compile(
+    r'\s*application/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*', re.ASCII | re.I
+)
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # Longer whole numbers stay Decimal: turning thousands of digits into an int is quadratic, and Python refuses it.
 _MAX_INT_CHARACTERS: Final = 40
@@ -148,7 +150,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         seen: set[str] = set()
         name = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _malformed(f"The key {ascii(name[:_MAX_NAME_IN_DETAIL])} appears twice in one object.")
+        raise _malformed(f"The key {name[:_MAX_NAME_IN_DETAIL]!a} appears twice in one object.")
     return made
 
 

@@ -88,9 +88,7 @@ def boolean(value: object) -> bool:
 
 def fraction(value: object) -> Decimal:
     """0 to 1 as JSON number or plain text, at most 20 digits after the point; what a risk score and a share are."""
-    if type(value) is str and _PLAIN_NUMBER.fullmatch(value):
-        number = Decimal(value)
-    elif type(value) is int or type(value) is Decimal:
+    if (type(value) is str and _PLAIN_NUMBER.fullmatch(value)) or type(value) is int or type(value) is Decimal:
         number = Decimal(value)
     else:
         raise InvalidValue("not_a_number", 'must be a number from 0 to 1, as a text in plain digits like "0.25"')
