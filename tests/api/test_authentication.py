@@ -161,19 +161,19 @@ class TestTheDemo:
         "origin", ["http://evil.example", "null", "http://localhost:3000", "https://localhost", ""]
     )
     def test_a_page_of_another_origin_is_refused(self, client: Client, origin: str) -> None:
-        assert_error(client.post("/settle", HTTP_ORIGIN=origin), 403, "foreign_origin")
+        assert_error(client.post("/settle", content_type=JSON, HTTP_ORIGIN=origin), 403, "foreign_origin")
         assert_error(client.get("/probe", HTTP_ORIGIN=origin), 403, "foreign_origin")
 
     def test_its_own_pages_are_not(self, client: Client) -> None:
-        assert client.post("/settle", HTTP_ORIGIN="http://localhost").status_code == 200
+        assert client.post("/settle", content_type=JSON, HTTP_ORIGIN="http://localhost").status_code == 200
         own = {"HTTP_ORIGIN": "http://127.0.0.1:8003", "HTTP_HOST": "127.0.0.1:8003"}
-        assert client.post("/settle", **own).status_code == 200
+        assert client.post("/settle", content_type=JSON, **own).status_code == 200
 
     def test_what_a_browser_calls_cross_site_is_refused_unless_it_only_reads(self, client: Client) -> None:
         for site in ("cross-site", "same-site"):
-            assert_error(client.post("/settle", HTTP_SEC_FETCH_SITE=site), 403, "foreign_origin")
+            assert_error(client.post("/settle", content_type=JSON, HTTP_SEC_FETCH_SITE=site), 403, "foreign_origin")
             assert client.get("/probe", HTTP_SEC_FETCH_SITE=site).status_code == 200
-        assert client.post("/settle", HTTP_SEC_FETCH_SITE="same-origin").status_code == 200
+        assert client.post("/settle", content_type=JSON, HTTP_SEC_FETCH_SITE="same-origin").status_code == 200
 
     def test_a_form_of_another_page_is_415(self, client: Client) -> None:
         for media_type in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):

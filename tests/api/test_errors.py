@@ -7,7 +7,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from settlements.api.error_pages import csrf_failure, handler400
-from settlements.api.errors import RefusedFields, exception_handler
+from settlements.api.errors import Fault, RefusedFields, exception_handler
 from tests.api.conftest import assert_error
 
 
@@ -134,7 +134,5 @@ def test_one_fault_has_no_list_beside_it(client: Client) -> None:
 
 
 def test_a_single_collected_fault_leads_itself() -> None:
-    from settlements.api.errors import Fault
-
     refused: Any = RefusedFields([Fault(code="a", detail="b", field="c")])
     assert (refused.status_code, refused.faults[0].field) == (400, "c")
