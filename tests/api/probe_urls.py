@@ -102,6 +102,15 @@ class Parsed(Endpoint):
         return answer({"same": request.data == self.body})
 
 
+class Named(Endpoint):
+    """Tells the name in its path."""
+
+    scopes = {"GET": Scope.AUDIT_READ}
+
+    def get(self, request: Request, name: str) -> HttpResponse:
+        return answer({"name": name})
+
+
 ERRORS = {
     "bug": lambda: ZeroDivisionError("secret-detail"),
     "database": lambda: OperationalError("connection to server at secret-host failed"),
@@ -139,7 +148,7 @@ paths.register()
 urlpatterns = [
     path("probe", Probe.as_view()),
     path("probe/<id:number>", Fail.as_view()),
-    path("named/<visible:name>", Probe.as_view()),
+    path("named/<visible:name>", Named.as_view()),
     path("settle", Settle.as_view()),
     path("decide", Decide.as_view()),
     path("parsed", Parsed.as_view()),

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client, RequestFactory
@@ -136,3 +137,10 @@ def test_one_fault_has_no_list_beside_it(client: Client) -> None:
 def test_a_single_collected_fault_leads_itself() -> None:
     refused: Any = RefusedFields([Fault(code="a", detail="b", field="c")])
     assert (refused.status_code, refused.faults[0].field) == (400, "c")
+
+
+@pytest.mark.usefixtures("demo")
+@pytest.mark.parametrize("name", ["SHIP-1", "a b", "a/b", "\u8ca8", "x" * 200, "a?b"])
+def test_an_upstream_identifier_in_a_path_arrives_as_it_was_written(client: Client, name: str) -> None:
+    assert client.get(f"/named/{quote(name, safe='')}").json() == {"name": name}
+    assert_error(client.get("/named/" + "x" * 201), 404, "not_found")
