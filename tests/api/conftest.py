@@ -30,7 +30,7 @@ def assert_error(response: Any, status: int, code: str, *, field: str | None = N
     """The one shape, and nothing beside it."""
     assert response.status_code == status, response.content
     assert response.headers["Content-Type"] == "application/json"
-    body = response.json()
+    body: dict[str, Any] = response.json()
     assert (body["code"], body["field"]) == (code, field)
     assert set(body) - {"errors"} == {"code", "detail", "field", "request_id"}
     assert body["request_id"] == response.headers["X-Request-ID"]

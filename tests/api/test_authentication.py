@@ -92,7 +92,7 @@ class TestStaffBySession:
         assert_error(foreign, 403, "csrf_failed")
 
     @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
-    def test_who_is_no_active_staff_is_401(self, client: Client, officer: User, change: dict[str, bool]) -> None:
+    def test_who_is_no_active_staff_is_401(self, client: Client, officer: User, change: dict[str, Any]) -> None:
         client.force_login(officer)
         User.objects.filter(pk=officer.pk).update(**change)
         assert_error(client.get("/probe"), 401, "not_authenticated")
@@ -121,7 +121,7 @@ class TestTheDemo:
         assert_error(forced, 403, "demo_client_may_not_decide")
 
     def test_a_demo_login_acts_in_its_own_name(self, client: Client, officer: User) -> None:
-        headers = {"HTTP_X_DEMO_USER": "officer1"}
+        headers: dict[str, Any] = {"HTTP_X_DEMO_USER": "officer1"}
         assert client.get("/probe", **headers).json()["actor"] == "user:officer1"
         assert client.post("/decide", {}, content_type=JSON, **headers).json() == {"actor": "user:officer1"}
         assert_error(client.post("/probe", {}, content_type=JSON, **headers), 403, "permission_denied")
@@ -135,7 +135,7 @@ class TestTheDemo:
         assert response.headers["WWW-Authenticate"] == "Bearer"
 
     @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
-    def test_a_login_that_may_not_log_in_is_401(self, client: Client, officer: User, change: dict[str, bool]) -> None:
+    def test_a_login_that_may_not_log_in_is_401(self, client: Client, officer: User, change: dict[str, Any]) -> None:
         User.objects.filter(pk=officer.pk).update(**change)
         assert_error(client.get("/probe", HTTP_X_DEMO_USER="officer1"), 401, "unknown_demo_user")
 
@@ -144,7 +144,7 @@ class TestTheDemo:
         "wrong", [{"HTTP_AUTHORIZATION": "Bearer x"}, {"HTTP_AUTHORIZATION": ""}, {"HTTP_WEBHOOK_SIGNATURE": "v1,AAAA"}]
     )
     def test_wrong_credentials_are_401_even_here(
-        self, client: Client, officer: User, wrong: dict[str, str], extra: dict[str, str]
+        self, client: Client, officer: User, wrong: dict[str, Any], extra: dict[str, Any]
     ) -> None:
         assert_error(client.get("/probe", **wrong, **extra), 401, "invalid_credentials")
         assert_error(client.post("/probe", {}, content_type=JSON, **wrong, **extra), 401, "invalid_credentials")
@@ -166,7 +166,7 @@ class TestTheDemo:
 
     def test_its_own_pages_are_not(self, client: Client) -> None:
         assert client.post("/settle", content_type=JSON, HTTP_ORIGIN="http://localhost").status_code == 200
-        own = {"HTTP_ORIGIN": "http://127.0.0.1:8003", "HTTP_HOST": "127.0.0.1:8003"}
+        own: dict[str, Any] = {"HTTP_ORIGIN": "http://127.0.0.1:8003", "HTTP_HOST": "127.0.0.1:8003"}
         assert client.post("/settle", content_type=JSON, **own).status_code == 200
 
     def test_what_a_browser_calls_cross_site_is_refused_unless_it_only_reads(self, client: Client) -> None:

@@ -285,4 +285,4 @@ class TestTogether:
 
     def test_another_exception_is_not_hidden_by_faults(self) -> None:
         with pytest.raises(ZeroDivisionError):
-            read({}, lambda fields: fields.fault("a", "a_wrong", "Wrong.") or 1 // 0)
+            read({}, lambda fields: [fields.text("a"), 1 // 0])
