@@ -13,7 +13,7 @@ from rails.money import EXPONENTS, Money, MoneyError
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-# About ten thousand US dollars in each currency; a currency that is missing here needs two approvers from the first unit.
+# About ten thousand US dollars in each currency; one that is missing needs two approvers from the first unit.
 FOUR_EYES_ABOVE = "USD:10000,EUR:9000,GBP:8000,CAD:14000,MXN:180000,JPY:1500000,KWD:3000"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, Final, NoReturn
@@ -16,7 +17,7 @@ MAX_DEPTH: Final = 32
 MEDIA_TYPE: Final = "application/json"
 
 _MEDIA_TYPES: Final = re.compile(
-    r'\s*application/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*', re.ASCII | re.I
+    r'[ \t]*application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*', re.ASCII | re.IGNORECASE
 )
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # Longer whole numbers stay Decimal: turning thousands of digits into an int is quadratic, and Python refuses it.
@@ -148,8 +149,7 @@ def _refuse_unstorable(value: object) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        seen: set[str] = set()
-        name = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        name = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise _malformed(f"The key {name[:_MAX_NAME_IN_DETAIL]!a} appears twice in one object.")
     return made
 
