@@ -56,7 +56,9 @@ def read(base_dir: Path) -> Environment:
         embedded_redis=not redis_url,
         demo=demo,
         secret_key=_secret_key(env, var, embedded=not database_url),
-        allowed_hosts=["localhost", "127.0.0.1"] if demo else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),
+        allowed_hosts=["localhost", "127.0.0.1"]
+        if demo
+        else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),
         csrf_trusted_origins=env.list("CSRF_TRUSTED_ORIGINS", default=[]),
         port=_integer(env, "PORT", 8003, 1, 65535),
         hold_seconds=_integer(env, "CHAINPAY_HOLD_SECONDS", 86_400, 1, 31 * 86_400),
