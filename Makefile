@@ -34,8 +34,8 @@ bench: install-dev
 
 # Needs uv. Newer versions: make lock ARGS=--upgrade
 lock:
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) requirements.in -o requirements.txt
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes $(ARGS) requirements-dev.in -o requirements-dev.txt
+	@uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes $(ARGS) requirements.in -o requirements.txt
+	@uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes $(ARGS) requirements-dev.in -o requirements-dev.txt
 
 # The environment and the caches; var/ holds data and stays.
 clean:

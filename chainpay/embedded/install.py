@@ -56,8 +56,9 @@ def _install(lock_file: str) -> None:
         return
     print(f"Installing locked dependencies ({lock_file}; a minute or two the first time) ...", flush=True)
     UNFINISHED.touch()
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     command += ["--require-hashes", "-r", lock_file]
+    # What pip says goes to the screen only when it fails.
     done = subprocess.run(
         command, cwd=BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL of one state directory: made once, started or adopted, stopped. Its unix socket is its door."""
+"""The embedded PostgreSQL of one state directory: made once, started or adopted, stopped. A unix socket is its door."""
 
 import os
 import shutil
@@ -76,7 +76,7 @@ class Postgres:
         draft = self.var / "postgres.new"
         shutil.rmtree(draft, ignore_errors=True)
         identity.own(draft)
-        command = [binaries.postgres("initdb"), "-D", draft, "-U", "postgres", "--auth=trust"]
+        command: list[str | Path] = [binaries.postgres("initdb"), "-D", draft, "-U", "postgres", "--auth=trust"]
         command += ["--encoding=UTF8", "--locale=C", *(() if self.durable else ("--no-sync",))]
         since = server_log.size(self.log)
         with server_log.appending(self.log) as output:
@@ -87,10 +87,9 @@ class Postgres:
 
     def _check_version(self) -> None:
         made_by = (self.data / "PG_VERSION").read_text().strip()
-        answer = subprocess.run(
-            [binaries.postgres("postgres"), "--version"], capture_output=True, text=True, check=True
-        )
-        installed = answer.stdout.split()[-1].split(".")[0]
+        question = [binaries.postgres("postgres"), "--version"]
+        answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout
+        installed = answer.split()[-1].split(".")[0]
         if made_by != installed:
             raise CannotStart(
                 f"{self.data} was made by PostgreSQL {made_by}, installed is {installed}: "

@@ -162,15 +162,16 @@ def _wait_for_answer(run: Run, family: list[Child]) -> None:
     while not _answers(run.port):
         stopping.pause(seconds=0.1)
         for child in family:
-            if child.running and child.running.poll() is not None:
-                if stopping.asked():
-                    raise stopping.Stopped
-                reason = server_log.complaint(file=child.log)
-                raise CannotStart(
-                    f"{child.name} {children.ending(child.running.returncode)}: {reason} (see {child.log})"
-                )
+            _refuse_dead(child)
         if time.monotonic() > end:
             raise CannotStart(f"web does not answer on port {run.port}; see {run.log('web')}")
+
+
+def _refuse_dead(child: Child) -> None:
+    code = child.running.poll() if child.running else None
+    if code is not None and not stopping.asked():
+        reason = server_log.complaint(file=child.log)
+        raise CannotStart(f"{child.name} {children.ending(code)}: {reason} (see {child.log})")
 
 
 def _answers(port: int) -> bool:

@@ -27,9 +27,8 @@ class Servers:
 
         Raises CannotStart, and Stopped while waiting.
         """
-        with lock.exclusive(
-            file=_start_lock(self.var), waiting=f"Another command starts or stops {self.var}; waiting."
-        ):
+        waiting = f"Another command starts or stops the servers of {self.var}; waiting."
+        with lock.exclusive(file=_start_lock(self.var), waiting=waiting):
             _private_sockets(self.var)
             if self.postgres:
                 self.postgres.ensure()
