@@ -87,7 +87,7 @@ class Postgres:
 
     def _check_version(self) -> None:
         made_by = (self.data / "PG_VERSION").read_text().strip()
-        question = [binaries.postgres("postgres"), "--version"]
+        question: list[str | Path] = [binaries.postgres("postgres"), "--version"]
         answer = subprocess.run(question, capture_output=True, text=True, check=True).stdout
         installed = answer.split()[-1].split(".")[0]
         if made_by != installed:
