@@ -16,7 +16,8 @@ from chainpay.embedded.refusal import CannotStart
 
 NOBODY = 65534
 
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 4
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -79,7 +80,8 @@ def become(*, uid: int, capability: Capability | None) -> None:
     if capability is None:
         os.setresuid(uid, uid, uid)
         return
-    prctl(_PR_SET_KEEPCAPS, 1)
+    # Capabilities outlive the change of uid, and count in access(2), with which PostgreSQL looks for its own programs.
+    prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
     os.setresuid(uid, uid, uid)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     bit = 1 << capability
@@ -104,9 +106,7 @@ def _reaches(identity: Identity, places: list[Path]) -> bool:
         code = 1
         try:
             become(uid=identity.uid, capability=identity.capability)
-            for place in places:
-                os.close(os.open(place, os.O_RDONLY))
-            code = 0
+            code = 0 if all(os.access(place, os.R_OK | os.X_OK) for place in places) else 1
         finally:
             os._exit(code)
     return os.waitpid(pid, 0)[1] == 0
