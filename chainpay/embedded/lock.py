@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chainpay.embedded import stopping
+from chainpay.embedded.saying import say
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def exclusive(*, file: Path, waiting: str) -> Iterator[None]:
     descriptor = _open(file)
     try:
         if not _try(descriptor, fcntl.LOCK_EX):
-            print(waiting, flush=True)
+            say(waiting)
             while not _try(descriptor, fcntl.LOCK_EX):
                 stopping.pause(seconds=0.1)
         yield

@@ -11,7 +11,7 @@ PROC = Path("/proc")
 
 
 def alive(*, pid: int) -> bool:
-    """Whether `pid` runs; a dead child of ours is reaped on the way, for it would look alive for ever."""
+    """Whether `pid` runs. A dead child of ours is reaped on the way; other people's unreaped dead do not count."""
     try:
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             return False
@@ -23,7 +23,7 @@ def alive(*, pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return _status(pid)[0] != "Z"
 
 
 def runs(*, pid: int, mentioning: str) -> bool:
@@ -48,13 +48,9 @@ def stop(*, pid: int, steps: Sequence[tuple[signal.Signals, float]]) -> None:
 def descendants(*, pid: int) -> list[int]:
     """Every process below `pid`, nearest first; empty where there is no /proc."""
     children: dict[int, list[int]] = {}
-    for status in PROC.glob("[0-9]*/stat"):
-        try:
-            # The name in brackets may hold anything; the parent is the second field behind it.
-            parent = int(status.read_text(errors="replace").rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-        children.setdefault(parent, []).append(int(status.parent.name))
+    for directory in PROC.glob("[0-9]*"):
+        _, parent = _status(int(directory.name))
+        children.setdefault(int(parent), []).append(int(directory.name))
     found = list(children.get(pid, []))
     for each in found:
         found.extend(children.get(each, []))
@@ -68,6 +64,17 @@ def pid_in(*, file: Path) -> int | None:
     except FileNotFoundError:
         return None
     return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
+
+
+def _status(pid: int) -> tuple[str, str]:
+    """State letter and parent from /proc; `?` and 0 where there is none (proc(5))."""
+    try:
+        status = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return "?", "0"
+    # The name in brackets may hold anything; the fields begin behind the last one.
+    state, parent, *_ = status.rpartition(")")[2].split()
+    return state, parent
 
 
 def _command_line(pid: int) -> bytes:

@@ -16,6 +16,7 @@ from chainpay import environment
 from chainpay.embedded import children, configuration, lock, paths, server_log, servers, stopping
 from chainpay.embedded.children import Child
 from chainpay.embedded.refusal import CannotStart
+from chainpay.embedded.saying import say
 
 ADDRESS = "127.0.0.1"
 DEMO_LOGINS = "officer1, officer2, manager1, finance1, ops1, auditor1"
@@ -61,7 +62,7 @@ def main() -> int:
     try:
         _run(Run(settings=configuration.read()), parent=parent)
     except stopping.Stopped:
-        print("Stopped.", flush=True)
+        say("Stopped.")
     return 0
 
 
@@ -69,7 +70,7 @@ def _run(run: Run, *, parent: int | None) -> None:
     _refuse_taken_port(run.port)
     settings = run.settings
     if settings.embedded_database or settings.embedded_redis:
-        print(f"Starting PostgreSQL and Redis under {run.var} ...", flush=True)
+        say(f"Starting PostgreSQL and Redis under {run.var} ...")
     with servers.used(var=run.var, postgres=settings.embedded_database, redis=settings.embedded_redis) as embedded:
         _prepare(run)
         family = _family(run)
@@ -81,7 +82,7 @@ def _run(run: Run, *, parent: int | None) -> None:
             _watch(family, embedded, parent)
         finally:
             if stopping.asked():
-                print("\nStopping ...", flush=True)
+                say("\nStopping ...")
             children.stop_all([child.running for child in family if child.running])
 
 
@@ -106,10 +107,10 @@ def _refuse_taken_port(port: int) -> None:
 def _prepare(run: Run) -> None:
     """Migrates and loads the demo data; two runs of one directory take turns."""
     with lock.exclusive(file=run.var / "prepare.lock", waiting="Another run prepares the database; waiting."):
-        print("Migrating the database ...", flush=True)
+        say("Migrating the database ...")
         _step(run, "migrate", "--noinput")
         if run.settings.demo and (configuration.BASE_DIR / "settlements/management/commands/load_demo.py").exists():
-            print("Loading the demo data ...", flush=True)
+            say("Loading the demo data ...")
             _step(run, "load_demo")
 
 
@@ -147,6 +148,7 @@ def _family(run: Run) -> list[Child]:
     """Web, worker and beat; names and files carry the port, for several runs may share one directory."""
     celery: Line = [sys.executable, "-m", "celery", "-A", "chainpay.celery"]
     worker: Line = ["worker", "--hostname", f"chainpay-{run.port}@%h", "--concurrency", str(WORKER_PROCESSES)]
+    worker += ["--without-mingle", "--without-gossip"]
     beat: Line = ["beat", "--schedule", run.var / f"beat-{run.port}", "--pidfile", ""]
     level: Line = ["--loglevel", run.settings.log_level]
     commands: dict[str, Line] = {
@@ -199,7 +201,7 @@ def _announce(run: Run) -> None:
     lines.append(f"Redis             {'embedded' if settings.embedded_redis else 'from REDIS_URL'}")
     lines.append(f"Logs              {paths.logs(run.var)}")
     lines.append("Ctrl-C stops it.")
-    print("\n".join(lines), flush=True)
+    say("\n".join(lines))
 
 
 def _watch(family: list[Child], embedded: servers.Servers, parent: int | None) -> None:
@@ -209,10 +211,10 @@ def _watch(family: list[Child], embedded: servers.Servers, parent: int | None) -
         stopping.pause(seconds=_TICK_SECONDS)
         for child in family:
             if sentence := child.watch():
-                print(sentence, flush=True)
+                say(sentence)
         tick += 1
         if tick % _CHECK_SERVERS_EVERY == 0 and (dead := embedded.dead()):
-            print(f"{' and '.join(dead)} died; starting again ...", flush=True)
+            say(f"{' and '.join(dead)} died; starting again ...")
             embedded.ensure()
 
 
