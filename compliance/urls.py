@@ -1,0 +1,11 @@
+"""The compliance routes; no prefix, no trailing slash."""
+
+from django.urls import URLPattern, path
+
+from compliance import api
+
+urlpatterns: list[URLPattern] = [
+    path("compliance/queue", api.Queue.as_view()),
+    path("compliance/approve/<id:milestone_id>", api.Approve.as_view()),
+    path("compliance/reject/<id:milestone_id>", api.Reject.as_view()),
+]
