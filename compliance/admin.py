@@ -113,9 +113,7 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
             # Shown with the settlement as it is now; the reason is kept, the version is the new one.
             review = _review(milestone_id)
             again = _form(act, review, reason=form.cleaned_data["reason"])
-            return self._form(
-                request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind]
-            )
+            return self._form(request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind])
         messages.success(request, f"{message}: {_title(review)}.")
         return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
 
@@ -174,4 +172,4 @@ def _form(act: Act, review: Review, data: Any = None, *, reason: str = "") -> Re
 
 def _page_number(request: HttpRequest) -> int:
     word = request.GET.get("page", "1")
-    return int(word) if word.isascii() and word.isdigit() and 0 < int(word[:6]) and len(word) < 7 else 1
+    return int(word) if word.isascii() and word.isdigit() and int(word[:6]) > 0 and len(word) < 7 else 1

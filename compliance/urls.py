@@ -3,6 +3,9 @@
 from django.urls import URLPattern, path
 
 from compliance import api
+from settlements.api import paths
+
+paths.register()
 
 urlpatterns: list[URLPattern] = [
     path("compliance/queue", api.Queue.as_view()),

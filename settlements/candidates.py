@@ -12,7 +12,7 @@ from rails.money import Money
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
 from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
 
-# Whose intents an event reaches: the platform's all, a carrier's those of its own tokens and with the types it may post.
+# Whose intents an event reaches: the platform's all, a carrier's those of its tokens, with the types it may post.
 # Aliases: src the event's source, e the event, t the intent's token.
 REACHES = "(src.kind = 'platform' OR (t.carrier_id = src.carrier_id AND e.event_type = ANY(src.allowed_event_types)))"
 
