@@ -11,13 +11,9 @@ FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=chainpay.settings CHAINPAY_VAR=/app/var
 WORKDIR /app
-RUN useradd --system --uid 10001 --home-dir /app chainpay && mkdir var && chown chainpay var
 COPY --from=build /opt/venv /opt/venv
-COPY manage.py ./
-COPY chainpay chainpay
-COPY compliance compliance
-COPY settlements settlements
-COPY rails rails
+COPY . .
+RUN useradd --system --uid 10001 --home-dir /app chainpay && mkdir var && chown chainpay var
 USER chainpay
 # Neither value outlives this step: collecting static files talks to no database and signs nothing.
 RUN SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused python manage.py collectstatic --noinput
