@@ -126,7 +126,8 @@ def test_two_ports_share_one_directory_and_the_last_one_out_stops_everything(sta
     assert postmaster(var) == database
 
     family = second.family()
-    second.send(signal.SIGINT)
+    # As a terminal does it: to everybody in the group at once.
+    os.killpg(second.process.pid, signal.SIGINT)
     assert second.end() == 0
     assert gone([*family, database], seconds=0)
 
