@@ -13,6 +13,7 @@ from settlements.models import AuditEvent, Hold, MilestoneSettlement, PaymentInt
 from settlements.statuses import IntentStatus, RiskTier, SettlementStatus
 
 APPROVED = frozenset({SettlementStatus.APPROVED, SettlementStatus.SETTLED})
+SETTLED = frozenset({SettlementStatus.SETTLED})
 PENDING = frozenset({SettlementStatus.PENDING, SettlementStatus.DELAYED, SettlementStatus.RELEASING})
 
 
@@ -140,10 +141,10 @@ def sums(milestones: Iterable[Milestone], currency: str) -> Sums:
     """The sums of the milestones in one currency."""
     parts = [milestone for milestone in milestones if milestone.amount.currency == currency]
 
-    def total(statuses: Iterable[SettlementStatus]) -> Money:
+    def total(statuses: frozenset[SettlementStatus]) -> Money:
         return Money(sum(part.amount.minor for part in parts if part.status in statuses), currency)
 
-    return Sums(approved=total(APPROVED), settled=total([SettlementStatus.SETTLED]), pending=total(PENDING))
+    return Sums(approved=total(APPROVED), settled=total(SETTLED), pending=total(PENDING))
 
 
 def _milestones(wanted: QuerySet[MilestoneSettlement]) -> list[Milestone]:
@@ -214,14 +215,14 @@ def _schedule_item(item: Any) -> ScheduleItem:
 def _intent(row: Any, items: Sequence[ScheduleItem]) -> Intent:
     amount = Money(row.amount_minor, row.currency)
 
-    def total(statuses: Iterable[SettlementStatus]) -> Money:
-        return Money(sum(item.amount.minor for item in items if item.status in statuses), row.currency)
+    def total(statuses: frozenset[SettlementStatus]) -> Money:
+        return Money(sum(item.amount.minor for item in items if item.status and item.status in statuses), row.currency)
 
     approved = total(APPROVED)
     return Intent(
         row=row,
         amount=amount,
-        sums=Sums(approved=approved, settled=total([SettlementStatus.SETTLED]), pending=total(PENDING)),
+        sums=Sums(approved=approved, settled=total(SETTLED), pending=total(PENDING)),
         unreleased=amount - approved,
         schedule_type=row.schedule.type,
         items=items,

@@ -20,7 +20,7 @@ from settlements.statuses import ReleaseStrategy, SettlementStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
-RETRY_AFTER = timedelta(minutes=15)
+RETRY_AFTER_SECONDS = 900
 SWEEPER = "sweep"
 
 # Only what can go now: a held, blocked or cancelled one must not fill the batch before those that can.
@@ -55,7 +55,7 @@ _OVERDUE_AND_BLOCKED = """
     ORDER BY p.id LIMIT %s FOR UPDATE OF p SKIP LOCKED
 """
 _PUT_OFF = """
-    UPDATE settlements_milestonesettlement SET retry_at = now() + %s, error = %s
+    UPDATE settlements_milestonesettlement SET retry_at = now() + make_interval(secs => %s), error = %s
     WHERE id = ANY(%s::bigint[]) AND status IN ('DELAYED', 'PENDING')
 """
 
@@ -216,7 +216,7 @@ def instruction(settlement_id: int, amount: Money, recipient_id: int | None) -> 
 def put_off(settlement_ids: Sequence[int], error: str) -> None:
     """Keeps failed releases out of the sweeps for a while, with what went wrong."""
     with connection.cursor() as cursor:
-        cursor.execute(_PUT_OFF, [RETRY_AFTER, error[:2000], list(settlement_ids)])
+        cursor.execute(_PUT_OFF, [RETRY_AFTER_SECONDS, error[:2000], list(settlement_ids)])
 
 
 def sweep(*, now: datetime, limit: int = BATCH) -> SweepReport:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -74,7 +73,7 @@ def intent_version(intent_id: int) -> str:
     """What `force_approval` is bound to: the intent's amount, recipient, the recipient's edits and the method."""
     with connection.cursor() as cursor:
         cursor.execute(_VERSION, [intent_id])
-        row: tuple[Any, ...] = cursor.fetchone()
+        row: tuple[str] = cursor.fetchone()
     return row[0]
 
 

@@ -8,7 +8,7 @@ from settlements import inbox, release
 MOST_BATCHES = 1_000
 
 
-@shared_task(name="settlements.sweep")
+@shared_task(name="settlements.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> dict[str, int]:
     """Processes stored events that still wait, then releases what is due, a thousand at a time, until nothing is."""
     events = inbox.sweep(now=timezone.now())

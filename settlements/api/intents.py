@@ -13,6 +13,7 @@ from settlements.api import representations, values
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
 from settlements.api.fields import Fields
+from settlements.api.headers import visible_header
 from settlements.api.permissions import Permission, Scope
 from settlements.api.rendering import answer, dump, number
 from settlements.api.words import IntentStatusWord, TierWord
@@ -28,7 +29,6 @@ _FIELDS = frozenset(
 )
 _LONGEST_DESCRIPTION = 2_000
 _LONGEST_REASON = 2_000
-_LONGEST_KEY = 255
 
 
 class PaymentIntents(Endpoint):
@@ -52,12 +52,9 @@ class PaymentIntents(Endpoint):
         if self.request.GET:
             raise Refused("unknown_parameter", "POST /payment_intents takes no query parameters.", 400)
         wanted = _intent_request(self.body)
-        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        key = visible_header(request._request, "Idempotency-Key")
         if key is None:
             return _created(self._create(wanted)[1])
-        if not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable() and not key.isspace()):
-            detail = f"Idempotency-Key must be 1 to {_LONGEST_KEY} visible ASCII characters."
-            raise Refused("idempotency_key_invalid", detail, 400, "Idempotency-Key")
         body = idempotency.once(
             actor=self.caller.actor,
             key=key,

@@ -1,6 +1,7 @@
 """Routes of the tests only: small endpoints that show what the base hands to a handler, and views that fail."""
 
 import logging
+from collections.abc import Callable
 from enum import StrEnum
 
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -111,7 +112,7 @@ class Named(Endpoint):
         return answer({"name": name})
 
 
-ERRORS = {
+ERRORS: dict[str, Callable[[], Exception]] = {
     "bug": lambda: ZeroDivisionError("secret-detail"),
     "database": lambda: OperationalError("connection to server at secret-host failed"),
     "conflict": lambda: TooLate("It was decided already.", field="version"),

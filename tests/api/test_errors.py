@@ -144,3 +144,8 @@ def test_a_single_collected_fault_leads_itself() -> None:
 def test_an_upstream_identifier_in_a_path_arrives_as_it_was_written(client: Client, name: str) -> None:
     assert client.get(f"/named/{quote(name, safe='')}").json() == {"name": name}
     assert_error(client.get("/named/" + "x" * 201), 404, "not_found")
+
+
+@pytest.mark.usefixtures("demo")
+def test_nul_in_a_path_is_404_before_any_handler_sees_it(client: Client) -> None:
+    assert_error(client.get("/fail/bug%00"), 404, "not_found")

@@ -162,7 +162,8 @@ def test_medium_risk_delays_pickup_and_claim_and_releases_pod(api: Api) -> None:
     for name in ("PICKUP_CONFIRMED", "CLAIM_WINDOW_CLOSED"):
         settlement = MilestoneSettlement.objects.get(pk=found[name]["id"])
         assert (settlement.status, settlement.strategy) == ("DELAYED", "DELAYED")
-        assert settlement.event and settlement.settlement_delayed_until
+        assert settlement.event
+        assert settlement.settlement_delayed_until
         assert settlement.settlement_delayed_until - settlement.event.received_at == timedelta(hours=24)
         assert found[name]["settlement_delayed_until"] is not None
         assert found[name]["reference"] is None
