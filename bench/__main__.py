@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django
 import psycopg
@@ -81,13 +82,12 @@ def _plan() -> Plan:
 
 def _fresh_database(url: str) -> str:
     """A new database beside the given one; an earlier run's is dropped."""
+    parts = urlsplit(url)
+    name = parts.path.lstrip("/") + SUFFIX
     with psycopg.connect(url, autocommit=True) as connection:
-        name = connection.info.dbname + SUFFIX
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
-        old = connection.info.dbname
-    head, _, tail = url.rpartition(f"/{old}")
-    return f"{head}/{name}{tail}"
+    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
 
 
 def _rounds(
