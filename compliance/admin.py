@@ -17,6 +17,7 @@ from compliance.acts import ACTS, Act
 from compliance.forms import DecisionForm, ReasonForm
 from compliance.models import ReviewQueue
 from compliance.reviews import Review
+from compliance.templatetags.review_words import money, words
 from rails.admin import ReadOnlyAdmin
 from settlements.api.permissions import Permission
 from settlements.approvals import Officer
@@ -29,19 +30,7 @@ _STATUS_CODES = {Kind.INVALID: 400, Kind.FORBIDDEN: 403, Kind.NOT_FOUND: 404, Ki
 admin.site.site_header = "ChainPay"
 admin.site.site_title = "ChainPay"
 admin.site.index_title = "Overview"
-
-
-class Count:
-    """A number of things that are never fetched, for Django's paginator."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    def __len__(self) -> int:
-        return self._number
-
-    def __getitem__(self, part: slice) -> range:
-        return range(self._number)[part]
+admin.site.site_url = None
 
 
 @admin.register(ReviewQueue)
@@ -75,7 +64,7 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
         number = _page_number(request)
         now = timezone.now()
         total, items = queries.queue(skip=(number - 1) * PER_PAGE, limit=PER_PAGE, now=now)
-        page = Paginator(Count(total), PER_PAGE).get_page(number)
+        page = Paginator(range(total), PER_PAGE).get_page(number)
         if page.number != number:
             return HttpResponseRedirect(f"{request.path}?page={page.number}")
         context = {"title": "Review queue", "items": items, "total": total, "page": page, "now": now}
@@ -113,7 +102,9 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
             # Shown with the settlement as it is now; the reason is kept, the version is the new one.
             review = _review(milestone_id)
             again = _form(act, review, reason=form.cleaned_data["reason"])
-            return self._form(request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind])
+            return self._form(
+                request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind]
+            )
         messages.success(request, f"{message}: {_title(review)}.")
         return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
 
@@ -157,7 +148,7 @@ def _review(milestone_id: int) -> Review:
 
 def _title(review: Review) -> str:
     settlement = review.settlement
-    return f"{review.amount} for {settlement.event_type} of {settlement.intent.shipment.shipment_id}"
+    return f"{money(review.amount)} at {words(settlement.event_type)}, shipment {settlement.intent.shipment.shipment_id}"
 
 
 def _officer(request: HttpRequest) -> Officer:
@@ -172,4 +163,4 @@ def _form(act: Act, review: Review, data: Any = None, *, reason: str = "") -> Re
 
 def _page_number(request: HttpRequest) -> int:
     word = request.GET.get("page", "1")
-    return int(word) if word.isascii() and word.isdigit() and int(word[:6]) > 0 and len(word) < 7 else 1
+    return max(int(word), 1) if word.isascii() and word.isdigit() and len(word) <= 6 else 1

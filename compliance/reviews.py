@@ -123,7 +123,7 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         holds=holds,
         history=list(AuditEvent.objects.filter(intent_id=intent.pk).order_by("-sequence")[:MOST_ROWS]),
         recipient_edits=list(
-            RecipientEdit.objects.filter(recipient_id=intent.recipient_id)
+            RecipientEdit.objects.filter(recipient=intent.recipient)
             .select_related("edited_by")
             .order_by("-pk")[:10]
         ),
@@ -159,9 +159,9 @@ def _line(
 ) -> ScheduleLine:
     return ScheduleLine(
         event_type=item.event_type,
-        percent=(item.share.scaleb(2)).normalize(),
+        percent=item.share.scaleb(2),
         amount=Money(item.amount_minor, item.currency),
-        milestone_id=sibling and sibling.pk,
+        milestone_id=sibling.pk if sibling else None,
         status=sibling.status if sibling else "",
         released_at=sibling.released_at if sibling else None,
         reference=sibling.reference if sibling else "",

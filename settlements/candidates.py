@@ -12,7 +12,7 @@ from rails.money import Money
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
 from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
 
-# Whose intents an event reaches: the platform's all, a carrier's those of its tokens, with the types it may post.
+# Which intents an event reaches: the platform's all, a carrier's those of its own tokens, with the types it may post.
 # Aliases: src the event's source, e the event, t the intent's token.
 REACHES = "(src.kind = 'platform' OR (t.carrier_id = src.carrier_id AND e.event_type = ANY(src.allowed_event_types)))"
 
@@ -96,7 +96,9 @@ class Candidate:
     @property
     def obstacle(self) -> str:
         """Why an authorised release may not go now; empty when it may."""
-        return obstacle(held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable)
+        return obstacle(
+            held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable
+        )
 
     def decide_again(self) -> Decision:
         """The decision as the risk stands now."""

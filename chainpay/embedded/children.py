@@ -65,6 +65,9 @@ def spawn(
     supervisor = os.getpid()
 
     def end_with_supervisor() -> None:
+        if log is not None:
+            # A terminal's Ctrl-C reaches the whole group; those in the background hear of it from us, once.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         if sys.platform == "linux":
             identity.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != supervisor:

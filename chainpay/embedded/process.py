@@ -9,6 +9,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 
+_BURIAL_SECONDS = 5.0
+
 
 def alive(*, pid: int) -> bool:
     """Whether `pid` runs. A dead child of ours is reaped on the way; other people's unreaped dead do not count."""
@@ -41,6 +43,7 @@ def stop(*, pid: int, steps: Sequence[tuple[signal.Signals, float]]) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if not alive(pid=pid):
+                _wait_for_burial(pid)
                 return
             time.sleep(0.02)
 
@@ -64,6 +67,13 @@ def pid_in(*, file: Path) -> int | None:
     except FileNotFoundError:
         return None
     return int(first) if first.isascii() and first.isdigit() and int(first) > 0 else None
+
+
+def _wait_for_burial(pid: int) -> None:
+    """Gives the parent of an adopted process a moment to reap it, so that no trace is left when we say "stopped"."""
+    end = time.monotonic() + _BURIAL_SECONDS
+    while _status(pid)[0] == "Z" and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def _status(pid: int) -> tuple[str, str]:

@@ -62,7 +62,8 @@ class Redis:
         sockets = paths.sockets(self.var)
         program = binaries.redis_server()
         who = identity.choose(programs=[program], directories=[sockets, self.data])
-        paths.redis_socket(self.var).unlink(missing_ok=True)
+        for stale in (paths.redis_socket(self.var), self._pid_file):
+            stale.unlink(missing_ok=True)
         since = server_log.size(self.log)
         with server_log.appending(self.log) as output:
             server = subprocess.Popen(

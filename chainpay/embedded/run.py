@@ -70,7 +70,8 @@ def _run(run: Run, *, parent: int | None) -> None:
     _refuse_taken_port(run.port)
     settings = run.settings
     if settings.embedded_database or settings.embedded_redis:
-        say(f"Starting PostgreSQL and Redis under {run.var} ...")
+        ours = {"PostgreSQL": settings.embedded_database, "Redis": settings.embedded_redis}
+        say(f"Starting {' and '.join(name for name, wanted in ours.items() if wanted)} under {run.var} ...")
     with servers.used(var=run.var, postgres=settings.embedded_database, redis=settings.embedded_redis) as embedded:
         _prepare(run)
         family = _family(run)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chainpay.embedded import paths
+from chainpay.embedded import paths, process
 from chainpay.embedded.postgres import Postgres
 from chainpay.embedded.redis import Redis
 
@@ -28,7 +28,15 @@ def var(home: Path) -> Iterator[Path]:
     directory = home / "var"
     directory.mkdir()
     yield directory
+    left = [pid for pid in running() if process.runs(pid=pid, mentioning=str(paths.sockets(directory)))]
     stop_servers(directory)
+    for pid in left:
+        process.stop(pid=pid, steps=())
+    assert not left, "a server outlived the last of its users"
+
+
+def running() -> list[int]:
+    return [int(each.name) for each in process.PROC.glob("[0-9]*")]
 
 
 def stop_servers(var: Path) -> None:

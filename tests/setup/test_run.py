@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chainpay.embedded import apart, configuration, process
+from chainpay.embedded import apart, configuration, process, servers
 from tests.setup.conftest import postmaster
 
 Start = Callable[..., "Supervisor"]
@@ -126,7 +126,8 @@ def test_two_ports_share_one_directory_and_the_last_one_out_stops_everything(sta
     assert postmaster(var) == database
 
     family = second.family()
-    second.send(signal.SIGINT)
+    # As a terminal does it: to everybody in the group at once.
+    os.killpg(second.process.pid, signal.SIGINT)
     assert second.end() == 0
     assert gone([*family, database], seconds=0)
 
@@ -148,6 +149,8 @@ def test_after_kill_9_of_the_whole_group_the_next_run_adopts_what_survived(start
     again.send(signal.SIGKILL)
     assert again.end() == -signal.SIGKILL
     assert gone(family)
+    with servers.used(var=var):
+        assert postmaster(var) == database
 
 
 def test_a_child_that_dies_is_started_again(start: Start, var: Path) -> None:
