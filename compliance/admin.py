@@ -102,9 +102,7 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
             # Shown with the settlement as it is now; the reason is kept, the version is the new one.
             review = _review(milestone_id)
             again = _form(act, review, reason=form.cleaned_data["reason"])
-            return self._form(
-                request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind]
-            )
+            return self._form(request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind])
         messages.success(request, f"{message}: {_title(review)}.")
         return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
 

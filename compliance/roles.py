@@ -25,9 +25,7 @@ class Role(StrEnum):
 
 
 _READS: Final = frozenset({P.READ_INTENTS, P.READ_TOKENS, P.READ_RECIPIENTS, P.READ_AUDIT, P.READ_QUEUE})
-_OPERATES: Final = frozenset(
-    {P.CREATE_INTENT, P.SETTLE_INTENT, P.WRITE_TOKENS, P.WRITE_RECIPIENTS, P.POST_EVENTS}
-)
+_OPERATES: Final = frozenset({P.CREATE_INTENT, P.SETTLE_INTENT, P.WRITE_TOKENS, P.WRITE_RECIPIENTS, P.POST_EVENTS})
 # Officers operate too; what keeps them honest is that nobody approves what they created or whom they edited.
 _DECIDES: Final = frozenset({P.DECIDE_SETTLEMENT, P.HOLD_SETTLEMENT})
 

@@ -244,9 +244,7 @@ def _approvals(settlement_id: int, version: str, officer: Officer) -> tuple[int,
     return row[0], row[1]
 
 
-def _write(
-    candidate: Candidate, facts: _Facts, officer: Officer, decision: str, reason: str, now: datetime
-) -> None:
+def _write(candidate: Candidate, facts: _Facts, officer: Officer, decision: str, reason: str, now: datetime) -> None:
     Approval.objects.create(
         settlement_id=candidate.settlement_id,
         approver_id=officer.pk,
@@ -257,9 +255,7 @@ def _write(
     )
 
 
-def _audit(
-    candidate: Candidate, facts: _Facts, officer: Officer, reason: str, approvals: int, now: datetime
-) -> None:
+def _audit(candidate: Candidate, facts: _Facts, officer: Officer, reason: str, approvals: int, now: datetime) -> None:
     before_time = candidate.strategy is ReleaseStrategy.DELAYED and not candidate.due
     audit.record(
         [

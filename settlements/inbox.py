@@ -174,7 +174,7 @@ def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime
     try:
         with transaction.atomic():
             created, state = _apply(event_id, shipment_pk, message.event_type, actor=message.actor, now=now)
-    except Exception as error:  # noqa: BLE001 - the one sanctioned broad catch: no accepted event is ever lost
+    except Exception as error:
         if not last_attempt and isinstance(error, OperationalError) and is_conflict(error):
             raise
         logger.exception("Shipment event %s is stored and waits for the sweep", event_id)
@@ -224,7 +224,7 @@ def _sweep_one(event_id: int, *, now: datetime) -> bool:
     try:
         with transaction.atomic(durable=True):
             return process_again(event_id, now=now)
-    except Exception as error:  # noqa: BLE001 - the same sanctioned catch: one bad event never stops the others
+    except Exception as error:
         logger.exception("Shipment event %s could not be processed by the sweep", event_id)
         note_failure(event_id, error, swept=True)
         return False

@@ -1,4 +1,4 @@
-"""The only writer of status: settlements are created, moved and annotated here, many per statement, each with its audit."""
+"""The only writer of status: settlements are created and moved here, many per statement, each with its audit."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -73,7 +73,7 @@ _INTENT_STATUS = """
 
 
 class LostRace(RuntimeError):
-    """A settlement left the status it was moved from, although its shipment was locked: a writer broke the lock order."""
+    """A settlement left its status although its shipment was locked: some writer broke the lock order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

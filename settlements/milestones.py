@@ -157,9 +157,7 @@ def _milestone(row: Sequence[Any], origin: Origin, heads: dict[int, audit.Head])
         amount=Money(amount_minor, currency),
         rail=rail,
         recipient_id=recipient_id,
-        obstacle=candidates.obstacle(
-            held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable
-        ),
+        obstacle=candidates.obstacle(held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable),
         decision=_decide(origin, snapshot, current, token_status, EventType(event_type)),
     )
 

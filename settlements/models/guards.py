@@ -16,14 +16,23 @@ def refuse(sentence: str) -> str:
     return f"RAISE EXCEPTION '{sentence}' USING ERRCODE = 'check_violation';"
 
 
+NEVER_TRUNCATED = pgtrigger.Trigger(
+    name="never_truncated",
+    level=pgtrigger.Statement,
+    when=pgtrigger.Before,
+    operation=pgtrigger.Truncate,
+    func=refuse("this table is never emptied"),
+)
+
+
 def append_only() -> list[pgtrigger.Trigger]:
-    """No row is ever changed or deleted."""
-    return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+    """No row is ever changed or deleted, and the table is never emptied."""
+    return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete), NEVER_TRUNCATED]
 
 
 def never_deleted() -> list[pgtrigger.Trigger]:
     """Rows may change where other guards allow it, but never disappear."""
-    return [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete)]
+    return [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete), NEVER_TRUNCATED]
 
 
 def fixed(*columns: str) -> pgtrigger.Trigger:
@@ -56,6 +65,10 @@ STATUS_EDGES = pgtrigger.FSM(
     transitions=sorted((old.value, new.value) for old, news in TRANSITIONS.items() for new in news),
 )
 
+SETTLEMENT_IS = ("id", "intent_id", "event_type", "amount_minor", "currency", "origin", "event_id", "created_at")
+DECISION_IS = ("risk_tier", "risk_score", "rule", "explanation", "inputs", "policy_version")
+RELEASE_IS = ("reference", "released_at", "settled_at")
+
 # On insert: the initial statuses, a live intent. On update: what never changes and what only tightens.
 SETTLEMENT_ROW = pgtrigger.Trigger(
     name="row_is_lawful",
@@ -68,20 +81,23 @@ SETTLEMENT_ROW = pgtrigger.Trigger(
                 {refuse("a settlement does not begin in this status")}
             END IF;
             IF EXISTS (SELECT 1 FROM settlements_paymentintent i WHERE i.id = NEW.intent_id
-                       AND i.status IN ('CANCELLED', 'REJECTED') AND NEW.amount_minor > 0) THEN
+                       AND i.status IN ('CANCELLED', 'REJECTED')) THEN
                 {refuse("a cancelled or rejected intent gets no settlements")}
             END IF;
             RETURN NEW;
         END IF;
-        IF (NEW.intent_id, NEW.event_type, NEW.amount_minor, NEW.currency, NEW.origin, NEW.event_id, NEW.created_at)
-           IS DISTINCT FROM
-           (OLD.intent_id, OLD.event_type, OLD.amount_minor, OLD.currency, OLD.origin, OLD.event_id, OLD.created_at)
-        THEN
+        IF ({_of("NEW", SETTLEMENT_IS)}) IS DISTINCT FROM ({_of("OLD", SETTLEMENT_IS)}) THEN
             {refuse("intent, event type, amount, currency and origin of a settlement never change")}
         END IF;
         strategies := ARRAY[{_words(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
         IF array_position(strategies, NEW.strategy::text) < array_position(strategies, OLD.strategy::text) THEN
             {refuse("a strategy is never loosened")}
+        END IF;
+        IF NEW.strategy = OLD.strategy AND ({_of("NEW", DECISION_IS)}) IS DISTINCT FROM ({_of("OLD", DECISION_IS)}) THEN
+            {refuse("a decision is only ever replaced by a stricter one")}
+        END IF;
+        IF NEW.status = OLD.status AND ({_of("NEW", RELEASE_IS)}) IS DISTINCT FROM ({_of("OLD", RELEASE_IS)}) THEN
+            {refuse("what is told of a release changes only with the status")}
         END IF;
         IF OLD.settlement_delayed_until IS NOT NULL
            AND (NEW.settlement_delayed_until IS NULL OR NEW.settlement_delayed_until < OLD.settlement_delayed_until)
@@ -181,6 +197,19 @@ APPROVAL_ROW = pgtrigger.Trigger(
                        AND (last_payment IS NULL OR e.created_at > last_payment)) THEN
                 {refuse("who edited the recipient since its last payment does not approve a release to it")}
             END IF;
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+CANCELLED_IS_FINAL = pgtrigger.Trigger(
+    name="cancelled_is_final",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    condition=pgtrigger.Condition("OLD.cancelled_at IS NOT NULL"),
+    func=f"""
+        IF NEW.cancelled_at IS DISTINCT FROM OLD.cancelled_at THEN
+            {refuse("a cancelled intent stays cancelled")}
         END IF;
         RETURN NEW;
     """,

@@ -78,6 +78,7 @@ class PaymentIntent(models.Model):
                 "created_by_actor",
                 "created_at",
             ),
+            guards.CANCELLED_IS_FINAL,
             guards.schedule_sums_up("id"),
         ]
 

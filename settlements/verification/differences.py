@@ -1,0 +1,47 @@
+"""How a check looks: rows read in constant memory, rules that no row may break, and the difference that names one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+ROWS_AT_A_TIME = 2_000
+
+
+class Difference(Exception):
+    """What is stored contradicts itself; the sentence names the first row that does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A statement whose rows break a rule, and the sentence their columns fill in (`{0}`, `{1}`, ...)."""
+
+    sentence: str
+    broken_by: str
+
+
+def stream(statement: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a statement, through a cursor of the server; inside a transaction."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+            yield from rows
+
+
+def keep(rules: Sequence[Rule]) -> None:
+    """Raises Difference for the first row that breaks the first broken rule."""
+    with connection.cursor() as cursor:
+        for rule in rules:
+            cursor.execute(f"{rule.broken_by} LIMIT 1")
+            row = cursor.fetchone()
+            if row is not None:
+                raise Difference(rule.sentence.format(*row))
+
+
+def count(table: str) -> int:
+    """How many rows a table has."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        row: tuple[int] = cursor.fetchone()
+    return row[0]
