@@ -1,11 +1,22 @@
 """Celery: the clock and the hands. The database is the queue, so losing a message delays money and loses none."""
 
 import os
+from datetime import timedelta
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
 
 app = Celery("chainpay")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+# One wake-up, safe to lose or to double. A message nobody took in time is dropped: the next one does the same work.
+app.conf.beat_schedule = {
+    "sweep": {
+        "task": "settlements.sweep",
+        "schedule": timedelta(seconds=settings.CHAINPAY_SWEEP_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_SWEEP_SECONDS, 60)},
+    },
+}

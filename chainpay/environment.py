@@ -13,7 +13,7 @@ from rails.money import EXPONENTS, Money, MoneyError
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
-# About ten thousand US dollars in each currency; a currency that is missing here needs two approvers from the first unit.
+# About ten thousand US dollars in each currency; one that is missing here needs two approvers from the first unit.
 FOUR_EYES_ABOVE = "USD:10000,EUR:9000,GBP:8000,CAD:14000,MXN:180000,JPY:1500000,KWD:3000"
 
 
@@ -56,7 +56,9 @@ def read(base_dir: Path) -> Environment:
         embedded_redis=not redis_url,
         demo=demo,
         secret_key=_secret_key(env, var, embedded=not database_url),
-        allowed_hosts=["localhost", "127.0.0.1"] if demo else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),
+        allowed_hosts=["localhost", "127.0.0.1"]
+        if demo
+        else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),
         csrf_trusted_origins=env.list("CSRF_TRUSTED_ORIGINS", default=[]),
         port=_integer(env, "PORT", 8003, 1, 65535),
         hold_seconds=_integer(env, "CHAINPAY_HOLD_SECONDS", 86_400, 1, 31 * 86_400),
@@ -82,7 +84,7 @@ def _integer(env: environ.Env, name: str, default: int, lowest: int, highest: in
 
 
 def _choice(env: environ.Env, name: str, default: str, words: tuple[str, ...]) -> str:
-    word = env.str(name, default=default).strip().upper()
+    word = str(env.str(name, default=default)).strip().upper()
     if word not in words:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {word!r}.")
     return word
@@ -105,7 +107,7 @@ def _four_eyes(text: str) -> dict[str, Money]:
 
 def _secret_key(env: environ.Env, var: Path, *, embedded: bool) -> str:
     """SECRET_KEY; with the embedded database a key is made once and kept under var/."""
-    key = env.str("SECRET_KEY", default="")
+    key = str(env.str("SECRET_KEY", default=""))
     if key:
         return key
     if not embedded:

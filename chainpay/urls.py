@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("settlements.api.urls")),
+    path("", include("compliance.urls")),
 ]
 
 handler400 = "settlements.api.error_pages.handler400"

@@ -18,13 +18,10 @@ _LOCK_RECIPIENT = """
     SELECT r.id FROM rails_recipient r JOIN settlements_paymentintent i ON i.recipient_id = r.id
     WHERE i.id = (SELECT s.intent_id FROM settlements_milestonesettlement s WHERE s.id = %s) FOR SHARE OF r
 """
-_FACTS = """
+_FACTS = f"""
     SELECT settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
            s.approvals_required, i.created_by_id, i.cancelled_at IS NOT NULL,
-           s.strategy <> 'PENDING' OR s.origin = 'SETTLE' OR EXISTS (
-               SELECT 1 FROM settlements_milestonesettlement pod
-               WHERE pod.intent_id = s.intent_id AND pod.event_type = 'POD_CONFIRMED'
-           ),
+           {candidates.ELIGIBLE},
            EXISTS (SELECT 1 FROM rails_recipientedit e WHERE e.recipient_id = i.recipient_id AND e.edited_by_id = %s
                    AND e.created_at > coalesce((
                        SELECT max(p.released_at) FROM settlements_milestonesettlement p
@@ -247,9 +244,7 @@ def _approvals(settlement_id: int, version: str, officer: Officer) -> tuple[int,
     return row[0], row[1]
 
 
-def _write(
-    candidate: Candidate, facts: _Facts, officer: Officer, decision: str, reason: str, now: datetime
-) -> None:
+def _write(candidate: Candidate, facts: _Facts, officer: Officer, decision: str, reason: str, now: datetime) -> None:
     Approval.objects.create(
         settlement_id=candidate.settlement_id,
         approver_id=officer.pk,
@@ -260,9 +255,7 @@ def _write(
     )
 
 
-def _audit(
-    candidate: Candidate, facts: _Facts, officer: Officer, reason: str, approvals: int, now: datetime
-) -> None:
+def _audit(candidate: Candidate, facts: _Facts, officer: Officer, reason: str, approvals: int, now: datetime) -> None:
     before_time = candidate.strategy is ReleaseStrategy.DELAYED and not candidate.due
     audit.record(
         [

@@ -12,16 +12,40 @@ from rails.money import Money
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
 from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
 
+# Which intents an event reaches: the platform's all, a carrier's those of its own tokens, with the types it may post.
+# Aliases: src the event's source, e the event, t the intent's token.
+REACHES = "(src.kind = 'platform' OR (t.carrier_id = src.carrier_id AND e.event_type = ANY(src.allowed_event_types)))"
+
+# Whether people may decide over a waiting settlement (SPEC section 5): PENDING ones only once proof of delivery has
+# arrived, or settling was asked for. The last is a scalar sub-select, so that a list of settlements looks it up by
+# intent and never gathers it from the whole history. Aliases: s the settlement, i its intent.
+ELIGIBLE = f"""(
+    s.strategy <> 'PENDING'
+    OR EXISTS (SELECT 1 FROM settlements_milestonesettlement pod
+               WHERE pod.intent_id = s.intent_id AND pod.event_type = 'POD_CONFIRMED')
+    OR EXISTS (SELECT 1 FROM settlements_shipmentevent e
+               JOIN settlements_eventsource src ON src.id = e.source_id
+               JOIN settlements_freighttoken t ON t.id = i.freight_token_id
+               WHERE e.shipment_id = i.shipment_id AND e.event_type = 'POD_CONFIRMED' AND e.state <> 'FAILED'
+                 AND {REACHES})
+    OR coalesce((SELECT true FROM settlements_auditevent asked
+                 WHERE asked.intent_id = s.intent_id AND asked.action = 'settle_requested' LIMIT 1), false)
+)"""
+
+# How many officers have approved a settlement as it is now. Alias: s.
+APPROVALS = """(
+    SELECT count(DISTINCT a.approver_id) FROM settlements_approval a
+    WHERE a.settlement_id = s.id AND a.decision = 'APPROVE'
+      AND a.version = settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy)
+)"""
+
 # Due and approvals are judged by the database's clock and by what the settlement is at this moment.
-_CANDIDATES = """
+_CANDIDATES = f"""
     SELECT s.id, s.intent_id, s.event_type, s.amount_minor, s.currency, s.status, s.strategy, s.origin, s.rail,
            i.recipient_id, i.cancelled_at IS NOT NULL, i.risk_score, t.risk_score, t.status,
            s.settlement_delayed_until <= clock_timestamp(), s.settlement_delayed_until,
            coalesce(e.received_at, s.created_at), s.blocked_reason,
-           (SELECT count(DISTINCT a.approver_id) FROM settlements_approval a
-            WHERE a.settlement_id = s.id AND a.decision = 'APPROVE'
-              AND a.version = settlements_settlement_version(
-                  s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy)) >= s.approvals_required,
+           {APPROVALS} >= s.approvals_required,
            EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL),
            coalesce(r.payouts_enabled, true), coalesce(w.enabled, true),
            i.shipment_id
@@ -73,9 +97,7 @@ class Candidate:
     @property
     def obstacle(self) -> str:
         """Why an authorised release may not go now; empty when it may."""
-        return obstacle(
-            held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable
-        )
+        return obstacle(held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable)
 
     def decide_again(self) -> Decision:
         """The decision as the risk stands now."""

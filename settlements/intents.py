@@ -120,9 +120,7 @@ def create(request: IntentRequest, *, actor: str, user_id: int | None = None, no
             )
         recipient = tokens.recipient_named(request.recipient_id) if request.recipient_id else token.recipient
         intent = _store(request, token, recipient, actor=actor, user_id=user_id, now=now)
-        created = milestones.process_milestones(
-            shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now
-        )
+        created = milestones.process_milestones(shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now)
         ShipmentEvent.objects.filter(
             pk__in=[new.event_id for new in created if new.event_id], state=EventState.PARKED
         ).update(state=EventState.PROCESSED)
@@ -140,9 +138,7 @@ def _store(
 ) -> PaymentIntent:
     tier = tier_of(token.risk_score)
     try:
-        items = schedules.build(
-            request.schedule.type, tier=tier, amount=request.amount, custom=request.schedule.items
-        )
+        items = schedules.build(request.schedule.type, tier=tier, amount=request.amount, custom=request.schedule.items)
     except schedules.InvalidSchedule as error:
         raise ScheduleRefused(str(error), field="schedule") from error
     intent = PaymentIntent.objects.create(
@@ -176,9 +172,7 @@ def _store(
     return intent
 
 
-def _creation(
-    intent: PaymentIntent, token: FreightToken, items: Sequence[schedules.Item], actor: str
-) -> audit.Draft:
+def _creation(intent: PaymentIntent, token: FreightToken, items: Sequence[schedules.Item], actor: str) -> audit.Draft:
     return audit.Draft(
         intent_id=intent.pk,
         action="intent_created",

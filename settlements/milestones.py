@@ -25,8 +25,7 @@ _STRATEGY_LOG = {
     ReleaseStrategy.MANUAL_REVIEW: "Smart Settlement: pending manual review (HIGH risk)",
 }
 
-# A carrier's source reaches only intents whose token carries its carrier_id, and only with the types it is allowed.
-_BY_EVENTS = """
+_BY_EVENTS = f"""
     SELECT DISTINCT ON (i.id, e.event_type) i.id AS intent_id, e.event_type, e.id AS event_id, e.received_at
     FROM settlements_shipmentevent e
     JOIN settlements_eventsource src ON src.id = e.source_id
@@ -35,7 +34,7 @@ _BY_EVENTS = """
     WHERE e.shipment_id = %(shipment)s
       AND (%(events)s::bigint[] IS NULL OR e.id = ANY(%(events)s::bigint[]))
       AND (%(intents)s::bigint[] IS NULL OR i.id = ANY(%(intents)s::bigint[]))
-      AND (src.kind = 'platform' OR (t.carrier_id = src.carrier_id AND e.event_type = ANY(src.allowed_event_types)))
+      AND {candidates.REACHES}
       AND e.state <> 'FAILED'
     ORDER BY i.id, e.event_type, e.id
 """
@@ -158,9 +157,7 @@ def _milestone(row: Sequence[Any], origin: Origin, heads: dict[int, audit.Head])
         amount=Money(amount_minor, currency),
         rail=rail,
         recipient_id=recipient_id,
-        obstacle=candidates.obstacle(
-            held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable
-        ),
+        obstacle=candidates.obstacle(held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable),
         decision=_decide(origin, snapshot, current, token_status, EventType(event_type)),
     )
 

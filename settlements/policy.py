@@ -110,7 +110,7 @@ class RiskPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A decision with its inputs and the rule that fired; stored with the settlement and never recomputed for display."""
+    """A decision with its inputs and the rule that fired; stored with the settlement, never recomputed for display."""
 
     strategy: ReleaseStrategy
     tier: RiskTier

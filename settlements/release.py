@@ -20,7 +20,7 @@ from settlements.statuses import ReleaseStrategy, SettlementStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
-RETRY_AFTER = timedelta(minutes=15)
+RETRY_AFTER_SECONDS = 900
 SWEEPER = "sweep"
 
 # Only what can go now: a held, blocked or cancelled one must not fill the batch before those that can.
@@ -55,7 +55,7 @@ _OVERDUE_AND_BLOCKED = """
     ORDER BY p.id LIMIT %s FOR UPDATE OF p SKIP LOCKED
 """
 _PUT_OFF = """
-    UPDATE settlements_milestonesettlement SET retry_at = now() + %s, error = %s
+    UPDATE settlements_milestonesettlement SET retry_at = now() + make_interval(secs => %s), error = %s
     WHERE id = ANY(%s::bigint[]) AND status IN ('DELAYED', 'PENDING')
 """
 
@@ -68,20 +68,19 @@ class Outcome:
     status: SettlementStatus
     reference: str = ""
     reason: str = ""
+    tightened: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How many settlements one sweep released, tightened or blocked, and how many failed."""
+    """How many settlements one sweep released, decided again to something stricter, and how many failed."""
 
     released: int = 0
-    waiting: int = 0
+    tightened: int = 0
     failed: int = 0
 
     def __add__(self, other: "SweepReport") -> "SweepReport":
-        return SweepReport(
-            self.released + other.released, self.waiting + other.waiting, self.failed + other.failed
-        )
+        return SweepReport(self.released + other.released, self.tightened + other.tightened, self.failed + other.failed)
 
 
 def pay(rail: str, instructions: Sequence[Instruction], *, now: datetime) -> list[SettlementResult]:
@@ -123,7 +122,9 @@ def release(
             outcomes.append(_stays(candidate, "not authorised"))
         elif tightened:
             moves.append(tightened_move(candidate, tightened, actor=actor))
-            outcomes.append(Outcome(candidate.settlement_id, moves[-1].new, reason=tightened.explanation))
+            outcomes.append(
+                Outcome(candidate.settlement_id, moves[-1].new, reason=tightened.explanation, tightened=True)
+            )
         elif candidate.obstacle:
             if candidate.obstacle != candidate.blocked_reason:
                 blocked.append((candidate.settlement_id, candidate.intent_id, candidate.status, candidate.obstacle))
@@ -135,9 +136,7 @@ def release(
     lifecycle.block(blocked, actor=actor, now=now)
     outcomes += [Outcome(move.settlement_id, move.new, reference=move.reference or "") for move in paid]
     refused = {candidate.settlement_id for candidate in going} - {move.settlement_id for move in paid}
-    outcomes += [
-        _stays(candidate, "refused by the rail") for candidate in going if candidate.settlement_id in refused
-    ]
+    outcomes += [_stays(candidate, "refused by the rail") for candidate in going if candidate.settlement_id in refused]
     return outcomes
 
 
@@ -172,9 +171,7 @@ def tightened_move(candidate: Candidate, decision: Decision, *, actor: str) -> M
     )
 
 
-def _send(
-    going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime
-) -> list[Move]:
+def _send(going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime) -> list[Move]:
     """Pays down each rail in one batch; the moves of those that the rail accepted."""
     moves = []
     for rail in sorted({candidate.rail for candidate in going}):
@@ -219,7 +216,7 @@ def instruction(settlement_id: int, amount: Money, recipient_id: int | None) -> 
 def put_off(settlement_ids: Sequence[int], error: str) -> None:
     """Keeps failed releases out of the sweeps for a while, with what went wrong."""
     with connection.cursor() as cursor:
-        cursor.execute(_PUT_OFF, [RETRY_AFTER, error[:2000], list(settlement_ids)])
+        cursor.execute(_PUT_OFF, [RETRY_AFTER_SECONDS, error[:2000], list(settlement_ids)])
 
 
 def sweep(*, now: datetime, limit: int = BATCH) -> SweepReport:
@@ -256,7 +253,7 @@ def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
 
 def _report(outcomes: Sequence[Outcome]) -> SweepReport:
     released = sum(outcome.status is SettlementStatus.APPROVED for outcome in outcomes)
-    return SweepReport(released=released, waiting=len(outcomes) - released)
+    return SweepReport(released=released, tightened=sum(outcome.tightened for outcome in outcomes))
 
 
 def _one_by_one(*, now: datetime, limit: int) -> SweepReport:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from rails import registry
@@ -14,7 +14,7 @@ from settlements.lifecycle import Move
 from settlements.models import MilestoneSettlement, PaymentIntent
 from settlements.policy import Decision
 from settlements.refusals import Kind, Refusal
-from settlements.statuses import EventType, IntentStatus, RiskTier, SettlementStatus
+from settlements.statuses import EventType, IntentStatus, ReleaseStrategy, RiskTier, SettlementStatus
 
 _VERSION = "SELECT settlements_intent_version(%s)"
 _WAITING = (SettlementStatus.PENDING, SettlementStatus.DELAYED)
@@ -73,7 +73,7 @@ def intent_version(intent_id: int) -> str:
     """What `force_approval` is bound to: the intent's amount, recipient, the recipient's edits and the method."""
     with connection.cursor() as cursor:
         cursor.execute(_VERSION, [intent_id])
-        row: tuple[Any, ...] = cursor.fetchone()
+        row: tuple[str] = cursor.fetchone()
     return row[0]
 
 
@@ -140,7 +140,7 @@ def complete(intent_id: int, *, actor: str, now: datetime) -> int:
     with transaction.atomic():
         intent = _locked_even_if_cancelled(intent_id)
         if intent.status != IntentStatus.APPROVED:
-            raise NotApproved(f"Payment must be in APPROVED status, currently {intent.status}")
+            raise NotApproved(f"Payment must be in APPROVED status, currently {intent.status.lower()}")
         approved = list(
             MilestoneSettlement.objects.filter(intent_id=intent_id, status=SettlementStatus.APPROVED)
             .order_by("pk")
@@ -185,3 +185,8 @@ def assess(intent: PaymentIntent) -> Assessment:
         decisions=[policy.decide_at_event(risk, event_type) for event_type in EventType],
         at_settle=at_settle,
     )
+
+
+def delay_seconds(decision: Decision) -> int:
+    """How long a decision makes money wait by itself; 0 at once, and 0 where a person decides."""
+    return settings.CHAINPAY_HOLD_SECONDS if decision.strategy is ReleaseStrategy.DELAYED else 0

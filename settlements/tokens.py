@@ -24,7 +24,7 @@ UNSET: Final = Unset()
 class TokenPush:
     """What one push says; UNSET fields keep their value, or take the default on a new token."""
 
-    shipment_id: str
+    shipment_id: str | Unset = UNSET
     status: str | Unset = UNSET
     risk_score: Decimal | Unset | None = UNSET
     risk_category: str | Unset = UNSET
@@ -37,6 +37,12 @@ class TokenMoved(Refusal):
 
     code = "freight_token_moved"
     kind = Kind.CONFLICT
+
+
+class ShipmentMissing(Refusal):
+    """A new token names its shipment."""
+
+    code = "shipment_id_missing"
 
 
 class TokenNotFound(Refusal):
@@ -78,13 +84,8 @@ def find(token_id: int) -> FreightToken:
 def _put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken, bool]:
     with transaction.atomic():
         token = FreightToken.objects.select_related("shipment", "recipient").filter(pk=token_id).first()
-        if token and token.shipment.shipment_id != push.shipment_id:
-            raise TokenMoved(
-                f"Freight token {token_id} belongs to shipment {token.shipment.shipment_id} and stays with it.",
-                field="shipment_id",
-            )
         # Decisions read the token under this lock, so a new risk is seen before or after them, never between.
-        shipment = locks.of_reference(push.shipment_id)
+        shipment = locks.of_reference(_shipment_id(token_id, token, push))
         values = _values(push)
         if token is None:
             token = FreightToken.objects.create(
@@ -95,6 +96,17 @@ def _put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken
             FreightToken.objects.filter(pk=token_id).update(updated_at=now, **values)
             token.refresh_from_db()
         return token, False
+
+
+def _shipment_id(token_id: int, token: FreightToken | None, push: TokenPush) -> str:
+    if token is None:
+        if isinstance(push.shipment_id, Unset):
+            raise ShipmentMissing("A new freight token needs its shipment_id.", field="shipment_id")
+        return push.shipment_id
+    own = token.shipment.shipment_id
+    if not isinstance(push.shipment_id, Unset) and push.shipment_id != own:
+        raise TokenMoved(f"Freight token {token_id} belongs to shipment {own} and stays with it.", field="shipment_id")
+    return own
 
 
 def _values(push: TokenPush) -> dict[str, Any]:

@@ -18,7 +18,6 @@ def flush_passes_the_truncate_guards() -> Iterator[None]:
             for sql in sql_list:
                 cursor.execute(sql)
 
-    original = DatabaseOperations.execute_sql_flush
-    DatabaseOperations.execute_sql_flush = execute_sql_flush
-    yield
-    DatabaseOperations.execute_sql_flush = original
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", execute_sql_flush)
+        yield

@@ -2,14 +2,21 @@
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
+
+# Not TMPDIR: every process that uses one state directory must arrive at the same sockets, whatever its shell exports.
+TEMPORARY = Path("/tmp")
 
 
 def sockets(var: Path) -> Path:
     """The directory of both unix sockets: short whatever `var` is, for a socket's path may not exceed 107 bytes."""
-    mark = hashlib.sha256(os.fsencode(var.absolute())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"chainpay-{os.getuid()}-{mark}"
+    mark = hashlib.sha256(os.fsencode(var.resolve())).hexdigest()[:16]
+    return TEMPORARY / f"chainpay-{os.getuid()}-{mark}"
+
+
+def redis_socket(var: Path) -> Path:
+    """The unix socket of the embedded broker."""
+    return sockets(var) / "redis.sock"
 
 
 def postgres_url(var: Path) -> str:
@@ -19,4 +26,9 @@ def postgres_url(var: Path) -> str:
 
 def redis_url(var: Path) -> str:
     """Celery's URL of the embedded broker."""
-    return f"redis+socket://{sockets(var) / 'redis.sock'}?virtual_host=0"
+    return f"redis+socket://{redis_socket(var)}?virtual_host=0"
+
+
+def logs(var: Path) -> Path:
+    """The directory of every log file."""
+    return var / "log"

@@ -1,7 +1,7 @@
 """Who is calling: staff by session, or in the demo its keyless client or one of its logins; anybody else gets 401."""
 
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -19,6 +19,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Bearer keys and webhook signatures do not exist yet, so whoever shows one shows a wrong one.
 _UNKNOWN_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_WEBHOOK_SIGNATURE")
 _LONGEST_USERNAME: Final = 150
+_OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def _refuse_other_origins(request: HttpRequest) -> None:
     """In the demo any page open in the same browser could post here: browsers say where a request comes from."""
     origin = request.META.get("HTTP_ORIGIN")
     own = f"{request.scheme}://{request.get_host()}" if origin else None
-    crossed = request.method not in SAFE_METHODS and request.META.get("HTTP_SEC_FETCH_SITE") in {"cross-site", "same-site"}
+    crossed = request.method not in SAFE_METHODS and request.META.get("HTTP_SEC_FETCH_SITE") in _OTHER_SITES
     if origin != own or crossed:
         raise Refused("foreign_origin", "In the demo, pages of another origin may not call this service.", 403)
 
@@ -96,7 +97,7 @@ def _demo_login(username: str) -> Caller:
         user = get_user_model().objects.filter(username=username, is_active=True, is_staff=True).first()
     if user is None:
         raise unauthenticated("unknown_demo_user", "X-Demo-User names no demo login.")
-    return _staff(cast(User, user))
+    return _staff(user)
 
 
 def _session_login(request: HttpRequest) -> Caller:
@@ -114,7 +115,7 @@ def _enforce_csrf(request: HttpRequest) -> None:
     """Django's own check, for DRF's views are exempt from its middleware; the token comes in X-CSRFToken."""
     check = CSRFCheck(lambda _: None)  # type: ignore[arg-type]
     check.process_request(request)
-    reason = check.process_view(request, None, (), {})
+    reason = check.process_view(request, None, (), {})  # type: ignore[arg-type]
     if reason:
         raise Refused("csrf_failed", f"The CSRF check failed: {reason}", 403)
 

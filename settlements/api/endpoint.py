@@ -1,7 +1,7 @@
 """What every endpoint does before its own work: method, caller, permission, query, body, in that order."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from django.http import Http404, HttpResponse
 from rest_framework.renderers import BaseRenderer
@@ -56,9 +56,9 @@ class Endpoint(APIView):
         method = "GET" if http.method == "HEAD" else http.method or ""
         scope = self.scopes.get(method)
         if scope is None:
-            self.http_method_not_allowed(request)
-        elif scope is not Scope.PUBLIC:
-            self.caller = request.auth
+            raise _method_not_allowed(self.scopes)
+        if scope is not Scope.PUBLIC:
+            self.caller = cast(Caller, request.auth)
             self.caller.require(PERMISSION_OF_SCOPE[scope])
         if "\x00" in http.path_info:
             raise Http404
@@ -73,11 +73,6 @@ class Endpoint(APIView):
             raise Refused("length_required", "The request says nothing of its body: send a Content-Length.", 411)
         self.body = parse_body(self.raw_body, optional=self.body_optional)
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        allowed = ", ".join([*self.scopes, *(["HEAD"] if "GET" in self.scopes else [])])
-        detail = f"This address answers to {allowed} only."
-        raise Refused("method_not_allowed", detail, 405, headers={"Allow": allowed})
-
     @property
     def default_response_headers(self) -> dict[str, str]:
         return {}
@@ -87,3 +82,8 @@ class Endpoint(APIView):
 
     def get_exception_handler(self) -> Callable[..., HttpResponse | None]:
         return exception_handler
+
+
+def _method_not_allowed(scopes: Mapping[str, Scope]) -> Refused:
+    allowed = ", ".join([*scopes, *(["HEAD"] if "GET" in scopes else [])])
+    return Refused("method_not_allowed", f"This address answers to {allowed} only.", 405, headers={"Allow": allowed})

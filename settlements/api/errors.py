@@ -124,7 +124,8 @@ def _of_drf(error: exceptions.APIException) -> Refused:
         case exceptions.UnsupportedMediaType():
             return Refused("unsupported_media_type", "Send the body as application/json in UTF-8.", 415)
         case exceptions.Throttled():
-            headers = {} if error.wait is None else {"Retry-After": str(int(error.wait) + 1)}
+            wait = getattr(error, "wait", None)
+            headers = {} if wait is None else {"Retry-After": str(wait)}
             return Refused("too_many_requests", "Too many requests; try again later.", 429, headers=headers)
         case exceptions.ParseError():
             return Refused("malformed_json", "The body is not valid JSON.", 400)

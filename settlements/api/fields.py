@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
 from rails.money import Money, MoneyError
 from settlements.api import values
@@ -22,12 +22,17 @@ _ABSENT: Final = object()
 class Fields:
     """The fields of one JSON object; used as a context manager, whose end raises RefusedFields if anything was wrong.
 
-    A reader that met a fault returns None (`need` readers too), so nothing may be used before the block has ended.
+    A reader that met a fault returns None whatever its type says, so use no value before the block has ended.
     `allowed=None` lets unknown fields through: only shipment events do that.
     """
 
     def __init__(
-        self, body: Mapping[str, Any], *, allowed: Collection[str] | None, path: str = "", faults: list[Fault] | None = None
+        self,
+        body: Mapping[str, Any],
+        *,
+        allowed: Collection[str] | None,
+        path: str = "",
+        faults: list[Fault] | None = None,
     ) -> None:
         self._body = body
         self._path = path
@@ -56,8 +61,8 @@ class Fields:
         """The value of a required field; null is refused like any other wrong value."""
         value = self._body.get(name, _ABSENT)
         if value is _ABSENT:
-            self.fault(name, f"{_stem(name)}_missing", f"{self._path}{name} is missing.")
-            return _unusable()
+            self.fault(name, f"{name}_missing", f"{self._path}{name} is missing.")
+            return cast(Value, None)
         return self._read(name, value, reader)
 
     def maybe(
@@ -119,24 +124,24 @@ class Fields:
             return Money.parse(self._body.get(name), self._body.get(currency, default_currency))
         except MoneyError as error:
             self.fault(currency if error.field == "currency" else name, error.code, str(error))
-            return _unusable()
+            return cast(Money, None)
 
-    def object(self, name: str, *, allowed: Collection[str]) -> "Fields | None":
+    def nested(self, name: str, *, allowed: Collection[str]) -> "Fields | None":
         """The fields of a nested object, None if it is absent or null; its faults are collected here."""
         value = self._body.get(name)
         if value is None:
             return None
         if type(value) is not dict:
-            self.fault(name, f"{_stem(name)}_not_an_object", f"{self._path}{name} must be an object.")
+            self.fault(name, f"{name}_not_an_object", f"{self._path}{name} must be an object.")
             return None
         return Fields(value, allowed=allowed, path=f"{self._path}{name}.", faults=self.faults)
 
-    def objects(self, name: str, *, allowed: Collection[str], most: int) -> "list[Fields]":
+    def nested_list(self, name: str, *, allowed: Collection[str], most: int) -> "list[Fields]":
         """The fields of each object in a required array of 1 to `most`; their faults are collected here."""
         value = self._body.get(name)
         if type(value) is not list or not 1 <= len(value) <= most or any(type(item) is not dict for item in value):
             detail = f"{self._path}{name} must be an array of 1 to {most} objects."
-            self.fault(name, f"{_stem(name)}_not_an_array", detail)
+            self.fault(name, f"{name}_not_an_array", detail)
             return []
         paths = [f"{self._path}{name}[{position}]." for position in range(len(value))]
         return [
@@ -148,8 +153,8 @@ class Fields:
         try:
             return reader(value)
         except InvalidValue as error:
-            self.fault(name, f"{_stem(name)}_{error.code}", f"{self._path}{name} {error.detail}.")
-            return _unusable()
+            self.fault(name, f"{name}_{error.code}", f"{self._path}{name} {error.detail}.")
+            return cast(Value, None)
 
     def _refuse_unknown(self, allowed: Collection[str]) -> None:
         for name in self._body:
@@ -157,12 +162,3 @@ class Fields:
                 shown = name[:_MAX_NAME]
                 known = f"known are {', '.join(sorted(allowed))}" if allowed else "there are none here"
                 self.fault(shown, "unknown_field", f"There is no field {self._path}{shown!r}; {known}.")
-
-
-def _stem(name: str) -> str:
-    return name.lower()
-
-
-def _unusable() -> Any:
-    """What a reader returns after a fault; the end of the block raises before anybody can use it."""
-    return None

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any, Final, NoReturn
@@ -15,7 +16,9 @@ MAX_BODY_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 32
 MEDIA_TYPE: Final = "application/json"
 
-_MEDIA_TYPES: Final = re.compile(r'\s*application/json\s*(?:;\s*charset\s*=\s*(?:utf-8|"utf-8")\s*)?;?\s*', re.ASCII | re.I)
+_MEDIA_TYPES: Final = re.compile(
+    r'[ \t]*application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*', re.ASCII | re.IGNORECASE
+)
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 # Longer whole numbers stay Decimal: turning thousands of digits into an int is quadratic, and Python refuses it.
 _MAX_INT_CHARACTERS: Final = 40
@@ -146,9 +149,8 @@ def _refuse_unstorable(value: object) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        seen: set[str] = set()
-        name = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _malformed(f"The key {ascii(name[:_MAX_NAME_IN_DETAIL])} appears twice in one object.")
+        name = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise _malformed(f"The key {name[:_MAX_NAME_IN_DETAIL]!a} appears twice in one object.")
     return made
 
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from django.urls import register_converter
+from django.urls.converters import get_converters
 
 from settlements.api import values
 
@@ -42,6 +43,7 @@ class VisibleConverter:
 
 
 def register() -> None:
-    """Makes both known to the URL patterns of this process; safe to repeat."""
-    register_converter(IdConverter, "id")
-    register_converter(VisibleConverter, "visible")
+    """Makes both known to URL patterns; every `urls.py` that uses them calls it first, again does nothing."""
+    for name, converter in (("id", IdConverter), ("visible", VisibleConverter)):
+        if name not in get_converters():
+            register_converter(converter, name)

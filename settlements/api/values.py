@@ -88,12 +88,12 @@ def boolean(value: object) -> bool:
 
 def fraction(value: object) -> Decimal:
     """0 to 1 as JSON number or plain text, at most 20 digits after the point; what a risk score and a share are."""
-    if type(value) is str and _PLAIN_NUMBER.fullmatch(value):
-        number = Decimal(value)
-    elif type(value) is int or type(value) is Decimal:
-        number = Decimal(value)
-    else:
-        raise InvalidValue("not_a_number", 'must be a number from 0 to 1, as a text in plain digits like "0.25"')
+    if type(value) is str:
+        if not _PLAIN_NUMBER.fullmatch(value):
+            raise InvalidValue("not_a_number", 'must be written in plain digits like "0.25"')
+    elif type(value) is not int and type(value) is not Decimal:
+        raise InvalidValue("not_a_number", "must be a number from 0 to 1")
+    number = Decimal(value)
     if not number.is_finite() or not 0 <= number <= 1:
         raise InvalidValue("out_of_range", "must be from 0 to 1")
     # At most 1, so the exponent alone bounds how many digits there are.
@@ -105,7 +105,7 @@ def fraction(value: object) -> Decimal:
 
 def word(value: object, words: type[Word], *, any_case: bool = False) -> Word:
     """One word of a vocabulary; other letter cases only where `any_case`."""
-    known = _by_spelling(words, any_case)
+    known: dict[str, Word] = _by_spelling(words, any_case)
     if type(value) is str and value.isascii():
         found = known.get(value.lower() if any_case else value)
         if found is not None:

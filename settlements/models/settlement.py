@@ -22,7 +22,9 @@ class MilestoneSettlement(models.Model):
     currency = models.CharField(max_length=3)
     status = models.TextField()
     origin = models.TextField()
-    event = models.ForeignKey(ShipmentEvent, on_delete=models.PROTECT, null=True, blank=True, related_name="settlements")
+    event = models.ForeignKey(
+        ShipmentEvent, on_delete=models.PROTECT, null=True, blank=True, related_name="settlements"
+    )
     rail = models.TextField()
     reference = models.TextField(blank=True, default="")
 

@@ -1,8 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
+from typing import TypeVar
 
 import pytest
 from django.db import connection, connections
@@ -13,6 +15,8 @@ from rails.entries import AccountMissing, Entry, EntryConflict, EntryUnknown
 from rails.models import Account, EntryKind, JournalEntry, Posting
 from rails.money import Money
 from tests.rails.rail_contract import NOW
+
+T = TypeVar("T")
 
 
 def release(milestone_id: int, minor: int = 700, currency: str = "USD", **others: object) -> Entry:
@@ -114,7 +118,7 @@ class TestReversing:
             ledger.reverse(back.entry_id, now=NOW)
 
     def test_a_correction_is_reversed_by_a_correction(self) -> None:
-        wrong = release(0, kind=EntryKind.CORRECTION, milestone_id=None, reference="CORRECTION:1")
+        wrong = replace(release(1), kind=EntryKind.CORRECTION, milestone_id=None, reference="CORRECTION:1")
         entry_id = ledger.post([wrong], now=NOW)[0].entry_id
         ledger.reverse(entry_id, now=NOW)
         assert ledger.balance(AccountKey(AccountCode.FREIGHT_COST, "USD")) == Money.zero("USD")
@@ -141,11 +145,11 @@ def test_the_trial_balance_is_zero_in_every_currency() -> None:
     ]
 
 
-def at_once(tasks: list[Callable[[], object]]) -> list[object]:
+def at_once(tasks: Sequence[Callable[[], T]]) -> list[T]:
     """Run each task in a thread with a connection of its own, all starting together."""
     barrier = Barrier(len(tasks))
 
-    def run(task: Callable[[], object]) -> object:
+    def run(task: Callable[[], T]) -> T:
         try:
             connection.ensure_connection()
             barrier.wait(timeout=10)
@@ -160,22 +164,23 @@ def at_once(tasks: list[Callable[[], object]]) -> list[object]:
 @pytest.mark.django_db(transaction=True)
 class TestAtTheSameTime:
     def test_the_same_release_from_many_connections_is_one_entry(self) -> None:
-        references = at_once(
-            [lambda n=n: ledger.post([release(1, reference=f"R{n}")], now=NOW)[0].reference for n in range(6)]
-        )
+        entries = [release(1, reference=f"R{number}") for number in range(6)]
+        posted = at_once([partial(ledger.post, [entry], now=NOW) for entry in entries])
+        references = [one.reference for (one,) in posted]
         assert len(set(references)) == 1
         assert JournalEntry.objects.get().reference == references[0]
         assert Posting.objects.count() == 1
         assert Account.objects.count() == 2
 
     def test_two_attempts_at_once_pay_once(self) -> None:
-        outcomes = at_once(
-            [lambda n=n: ledger.post_each([release(1, attempt_number=n)], now=NOW)[0] for n in (1, 2, 3)]
-        )
-        assert sum(not isinstance(outcome, EntryConflict) for outcome in outcomes) == 1
+        entries = [release(1, attempt_number=number) for number in (1, 2, 3)]
+        outcomes = at_once([partial(ledger.post_each, [entry], now=NOW) for entry in entries])
+        assert sum(not isinstance(outcome, EntryConflict) for (outcome,) in outcomes) == 1
         assert JournalEntry.objects.count() == 1
 
     def test_opposite_orders_do_not_lock_each_other_out(self) -> None:
-        forth = [release(number, currency=currency) for number, currency in enumerate(["USD", "EUR", "JPY", "KWD"])]
-        at_once([lambda: ledger.post(forth, now=NOW), lambda: ledger.post(forth[::-1], now=NOW)])
-        assert JournalEntry.objects.count() == 4
+        ledger.post([release(0)], now=NOW)  # opens the accounts
+        forth = [release(number) for number in range(1, 2001)]
+        outcomes = at_once([partial(ledger.post, entries, now=NOW) for entries in (forth, forth[::-1])])
+        assert sorted(sum(one.created for one in posted) for posted in outcomes) == [0, 2000]
+        assert JournalEntry.objects.count() == 2001

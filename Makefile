@@ -1,0 +1,48 @@
+# make run, make test, make check; CONTRIBUTING.md says more. Recipes end in exec, so that signals reach the program.
+
+PYTHON ?= python3
+PORT ?= 8003
+ARGS ?=
+
+PY := .venv/bin/python
+APART := exec $(PY) -m chainpay.embedded.apart
+INSTALL := $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| { echo 'chainpay: Python 3.11 or newer is needed as $(PYTHON); choose one: make PYTHON=python3.12' >&2; exit 1; }; \
+	$(PYTHON) -I chainpay/embedded/install.py
+
+export PORT
+# Another project's Python settings are not ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE VIRTUAL_ENV DJANGO_SETTINGS_MODULE
+
+.PHONY: run test check verify_books bench lock clean install install-dev
+.NOTPARALLEL:
+
+run: install
+	@exec $(PY) -m chainpay.embedded.run --stop-with-parent
+
+test: install-dev
+	@$(APART) test -- $(PY) -m pytest $(ARGS)
+
+check: install-dev
+	@$(APART) check -- $(PY) -m chainpay.embedded.check
+
+verify_books: install
+	@exec $(PY) -m chainpay.embedded.manage verify_books $(ARGS)
+
+bench: install-dev
+	@$(APART) bench --durable -- $(PY) -m bench $(ARGS)
+
+# Needs uv. Newer versions: make lock ARGS=--upgrade
+lock:
+	@uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes $(ARGS) requirements.in -o requirements.txt
+	@uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes $(ARGS) requirements-dev.in -o requirements-dev.txt
+
+# The environment and the caches; var/ holds data and stays.
+clean:
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+install:
+	@$(INSTALL) requirements.txt
+
+install-dev:
+	@$(INSTALL) requirements-dev.txt

@@ -1,0 +1,51 @@
+"""What do many latencies say? Throughput, median and the slowest hundredth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import median
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One measurement: events per second, and the latency of one event in milliseconds."""
+
+    events: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+
+    def line(self, name: str) -> str:
+        """As the report shows it."""
+        return (
+            f"{name:<8} {self.events:>6} events  {self.per_second:>7.0f}/s"
+            f"   p50 {self.p50_ms:>6.2f} ms   p99 {self.p99_ms:>6.2f} ms"
+        )
+
+
+def of(latencies: Sequence[float], *, elapsed: float) -> Figures:
+    """The figures of one round; latencies and elapsed time in seconds. Raises ValueError without any latency."""
+    if not latencies or elapsed <= 0:
+        raise ValueError("nothing was measured")
+    ordered = sorted(latencies)
+    return Figures(
+        events=len(ordered),
+        per_second=len(ordered) / elapsed,
+        p50_ms=1000 * percentile(ordered, 50),
+        p99_ms=1000 * percentile(ordered, 99),
+    )
+
+
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """The smallest value that at least `percent` of the ordered values do not exceed (nearest rank)."""
+    return ordered[max(0, ceil(len(ordered) * percent / 100) - 1)]
+
+
+def middle(rounds: Sequence[Figures]) -> Figures:
+    """The median of each figure over several rounds."""
+    return Figures(
+        events=sum(figures.events for figures in rounds),
+        per_second=median(figures.per_second for figures in rounds),
+        p50_ms=median(figures.p50_ms for figures in rounds),
+        p99_ms=median(figures.p99_ms for figures in rounds),
+    )

@@ -1,0 +1,117 @@
+"""`python -m bench.load PORT CONNECTIONS`: posts the bodies on stdin, one a line, over persistent connections.
+
+A process of its own on bare sockets, so that it takes as little of the machine as it can from the server it measures.
+Prints one line of JSON: elapsed seconds, latencies in seconds, and how many answers were not what they should be.
+"""
+
+import json
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+# What every answer must hold: each message makes exactly one settlement.
+WANTED = b'"milestone_settlements_created":1,'
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = b"content-length:"
+_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Line:
+    """One persistent connection with one request under way."""
+
+    socket: socket.socket
+    sent_at: float = 0.0
+    received: bytes = b""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of all requests; times in seconds."""
+
+    elapsed: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+
+
+def post_all(port: int, bodies: Sequence[bytes], *, connections: int) -> Outcome:
+    """Posts each body once, the next one on a connection as soon as the answer to its last one is there.
+
+    Raises TimeoutError when the server stops answering.
+    """
+    requests = iter([_request(port, body) for body in bodies])
+    outcome = Outcome()
+    with selectors.DefaultSelector() as selector:
+        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in range(min(connections, len(bodies)))]
+        for line in lines:
+            line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(line.socket, selectors.EVENT_READ, line)
+        began = time.monotonic()
+        open_lines = sum(_send(line, next(requests, None)) for line in lines)
+        while open_lines:
+            ready = selector.select(_PATIENCE_SECONDS)
+            if not ready:
+                raise TimeoutError("the server does not answer")
+            for key, _ in ready:
+                line = key.data
+                if _answered(line, outcome) and not _send(line, next(requests, None)):
+                    selector.unregister(line.socket)
+                    line.socket.close()
+                    open_lines -= 1
+        outcome.elapsed = time.monotonic() - began
+    return outcome
+
+
+def complete_length(received: bytes) -> int | None:
+    """How long the whole answer is, in bytes; None while its head is not complete."""
+    end = received.find(_HEAD_END)
+    if end < 0:
+        return None
+    head = received[:end].lower()
+    start = head.find(_LENGTH)
+    length = int(head[start + len(_LENGTH) :].split(b"\r\n", 1)[0]) if start >= 0 else 0
+    return end + len(_HEAD_END) + length
+
+
+def _request(port: int, body: bytes) -> bytes:
+    return (
+        b"POST /webhooks/shipment_event HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (port, len(body), body)
+    )
+
+
+def _send(line: Line, request: bytes | None) -> bool:
+    if request is None:
+        return False
+    line.received = b""
+    line.sent_at = time.monotonic()
+    line.socket.sendall(request)
+    return True
+
+
+def _answered(line: Line, outcome: Outcome) -> bool:
+    part = line.socket.recv(65536)
+    if not part:
+        raise ConnectionError("the server closed a connection")
+    line.received += part
+    length = complete_length(line.received)
+    if length is None or len(line.received) < length:
+        return False
+    outcome.latencies.append(time.monotonic() - line.sent_at)
+    if not line.received.startswith(b"HTTP/1.1 200 ") or WANTED not in line.received:
+        outcome.wrong.append(line.received.decode(errors="replace"))
+    return True
+
+
+def main() -> None:
+    """Reads, posts, prints."""
+    port, connections = (int(word) for word in sys.argv[1:3])
+    outcome = post_all(port, sys.stdin.buffer.read().splitlines(), connections=connections)
+    json.dump({"elapsed": outcome.elapsed, "latencies": outcome.latencies, "wrong": outcome.wrong[:3]}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Shipments to post events for: each with one LOW-risk token and one intent, written many per statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from rails import recipients
+from rails.money import Money
+from settlements import audit, schedules
+from settlements.models import (
+    FreightToken,
+    PaymentIntent,
+    PaymentSchedule,
+    PaymentScheduleItem,
+    Shipment,
+)
+from settlements.statuses import RiskTier, ScheduleType
+
+RECIPIENTS = 50
+_BATCH = 2_000
+_SCORE = Decimal("0.15")
+_AMOUNT = Money(1_000_000, "USD")
+
+
+def prepare(count: int) -> list[str]:
+    """Stores this many shipments with their intents; returns their references."""
+    now = timezone.now()
+    payees = [
+        recipients.put(f"bench-carrier-{place}", f"Carrier {place}", actor="bench", now=now)[0].pk
+        for place in range(RECIPIENTS)
+    ]
+    references = [f"BENCH-{place:07}" for place in range(count)]
+    for start in range(0, count, _BATCH):
+        with transaction.atomic():
+            _store(references[start : start + _BATCH], start, payees, now)
+    return references
+
+
+def bodies(references: Sequence[str]) -> list[bytes]:
+    """One POD message for each shipment."""
+    pod = '{"shipment_id": "%s", "event_type": "POD_CONFIRMED", "occurred_at": "2025-11-07T15:30:00Z"}'
+    return [(pod % reference).encode() for reference in references]
+
+
+def _store(references: Sequence[str], start: int, payees: Sequence[int], now: datetime) -> None:
+    stored = Shipment.objects.bulk_create(Shipment(shipment_id=reference, created_at=now) for reference in references)
+    tokens = FreightToken.objects.bulk_create(
+        FreightToken(
+            pk=start + place + 1,
+            shipment=shipment,
+            risk_score=_SCORE,
+            recipient_id=payees[place % len(payees)],
+            created_at=now,
+            updated_at=now,
+        )
+        for place, shipment in enumerate(stored)
+    )
+    intents = PaymentIntent.objects.bulk_create(
+        PaymentIntent(
+            freight_token=token,
+            shipment_id=token.shipment_id,
+            amount_minor=_AMOUNT.minor,
+            currency=_AMOUNT.currency,
+            recipient_id=token.recipient_id,
+            risk_score=_SCORE,
+            risk_tier=RiskTier.LOW,
+            created_by_actor="bench",
+            created_at=now,
+        )
+        for token in tokens
+    )
+    PaymentSchedule.objects.bulk_create(
+        PaymentSchedule(intent=intent, type=ScheduleType.MILESTONE) for intent in intents
+    )
+    items = schedules.build(ScheduleType.MILESTONE, tier=RiskTier.LOW, amount=_AMOUNT, custom=())
+    PaymentScheduleItem.objects.bulk_create(
+        PaymentScheduleItem(
+            intent=intent,
+            position=position,
+            event_type=item.event_type,
+            share=item.share,
+            amount_minor=item.amount.minor,
+            currency=item.amount.currency,
+        )
+        for intent in intents
+        for position, item in enumerate(items)
+    )
+    audit.record(
+        [audit.Draft(intent_id=intent.pk, action="intent_created", triggered_by="bench") for intent in intents],
+        now=now,
+        known_heads={},
+    )

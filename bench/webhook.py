@@ -1,0 +1,89 @@
+"""The webhook under its production server: started as `make run` starts it, driven by a process of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import figures
+from bench.figures import Figures
+from chainpay.embedded import children
+from chainpay.embedded.run import web_command
+
+CONNECTIONS = 8
+_START_SECONDS = 30.0
+_LOAD_SECONDS = 600.0
+
+
+class WrongAnswers(Exception):
+    """The server answered something else than one created settlement per message; the figures mean nothing."""
+
+
+class WebDied(Exception):
+    """The web server did not start or did not stay; its log says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The running server."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ()) -> Iterator[Web]:
+    """The web server on a free port of loopback in demo mode, so that messages need no signature. Raises WebDied."""
+    port = _free_port()
+    environment = os.environ | {
+        "CHAINPAY_DEMO": "1",
+        "DATABASE_URL": database_url,
+        "DJANGO_SETTINGS_MODULE": "chainpay.settings",
+    }
+    command = [str(word) for word in web_command(port)]
+    process = children.spawn(command=[*command, *server_options], log=log, environment=environment)
+    try:
+        _wait(port, process, log)
+        yield Web(port=port, process=process)
+    finally:
+        children.stop_all([process])
+
+
+def run(web: Web, bodies: Sequence[bytes]) -> Figures:
+    """Posts each body once over 8 persistent connections. Raises WrongAnswers."""
+    load = subprocess.run(
+        [sys.executable, "-m", "bench.load", str(web.port), str(CONNECTIONS)],
+        input=b"\n".join(bodies),
+        stdout=subprocess.PIPE,
+        timeout=_LOAD_SECONDS,
+        check=True,
+    )
+    outcome = json.loads(load.stdout)
+    if outcome["wrong"]:
+        raise WrongAnswers(outcome["wrong"][0])
+    return figures.of(outcome["latencies"], elapsed=outcome["elapsed"])
+
+
+def _free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise WebDied(f"the web server does not answer; see {log}")

@@ -1,0 +1,167 @@
+"""What an officer sees of one settlement before deciding: why it waits, what was paid, what happened; a fixed number
+of statements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from rails.models import RecipientEdit
+from rails.money import Money
+from settlements import candidates
+from settlements.locks import SettlementNotFound
+from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement, PaymentScheduleItem, ShipmentEvent
+from settlements.statuses import SettlementStatus
+
+# What one screen shows of a shipment with an endless story; the rest is in the lists of the admin.
+MOST_ROWS = 100
+
+_NOW = f"""
+    SELECT settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
+           {candidates.APPROVALS}, {candidates.ELIGIBLE}
+    FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id WHERE s.id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleLine:
+    """One item of the intent's schedule, and what became of it; `status` is empty before its event."""
+
+    event_type: str
+    percent: Decimal
+    amount: Money
+    milestone_id: int | None
+    status: str
+    released_at: datetime | None
+    reference: str
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One settlement with what speaks for and against its release; `version` binds a decision to it."""
+
+    settlement: MilestoneSettlement
+    amount: Money
+    intent_amount: Money
+    paid: Money
+    version: str
+    approvals_now: int
+    eligible: bool
+    overdue: bool
+    hold: Hold | None
+    schedule: Sequence[ScheduleLine]
+    events: Sequence[ShipmentEvent]
+    approvals: Sequence[Approval]
+    holds: Sequence[Hold]
+    history: Sequence[AuditEvent]
+    recipient_edits: Sequence[RecipientEdit]
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may still be held, rejected or, once eligible, approved."""
+        live = self.settlement.intent.cancelled_at is None and self.amount.minor > 0
+        return live and self.settlement.status in {SettlementStatus.PENDING, SettlementStatus.DELAYED}
+
+    @property
+    def decidable(self) -> bool:
+        """Whether an officer may approve or reject it now."""
+        return self.waits and self.eligible
+
+    @property
+    def expedites(self) -> bool:
+        """Whether an approval would release it before its hold is over."""
+        return self.settlement.status == SettlementStatus.DELAYED
+
+    @property
+    def approvals_missing(self) -> int:
+        """How many officers must still approve."""
+        return max(self.settlement.approvals_required - self.approvals_now, 0)
+
+
+def find(milestone_id: int, *, now: datetime) -> Review:
+    """The review of a settlement, whatever its status; raises SettlementNotFound."""
+    settlement = (
+        MilestoneSettlement.objects.select_related(
+            "intent__shipment", "intent__freight_token", "intent__recipient", "intent__created_by", "event"
+        )
+        .filter(pk=milestone_id)
+        .first()
+    )
+    if settlement is None:
+        raise SettlementNotFound(milestone_id)
+    intent = settlement.intent
+    version, approvals_now, eligible = _now(milestone_id)
+    schedule = _schedule(settlement)
+    released = {SettlementStatus.APPROVED, SettlementStatus.SETTLED}
+    paid = sum(line.amount.minor for line in schedule if line.status in released)
+    holds = list(Hold.objects.filter(settlement_id=milestone_id).order_by("-pk"))
+    return Review(
+        settlement=settlement,
+        amount=Money(settlement.amount_minor, settlement.currency),
+        intent_amount=Money(intent.amount_minor, intent.currency),
+        paid=Money(paid, intent.currency),
+        version=version,
+        approvals_now=approvals_now,
+        eligible=eligible,
+        overdue=_overdue(settlement, now),
+        hold=next((hold for hold in holds if hold.lifted_at is None), None),
+        schedule=schedule,
+        events=list(
+            ShipmentEvent.objects.filter(shipment_id=intent.shipment_id)
+            .select_related("source")
+            .defer("body")
+            .order_by("-pk")[:MOST_ROWS]
+        ),
+        approvals=list(
+            Approval.objects.filter(settlement_id=milestone_id).select_related("approver").order_by("pk")[:MOST_ROWS]
+        ),
+        holds=holds,
+        history=list(AuditEvent.objects.filter(intent_id=intent.pk).order_by("-sequence")[:MOST_ROWS]),
+        recipient_edits=list(
+            RecipientEdit.objects.filter(recipient=intent.recipient).select_related("edited_by").order_by("-pk")[:10]
+        ),
+    )
+
+
+def _now(milestone_id: int) -> tuple[str, int, bool]:
+    with connection.cursor() as cursor:
+        cursor.execute(_NOW, [milestone_id])
+        row: tuple[Any, ...] = cursor.fetchone()
+    return row[0], row[1], row[2]
+
+
+def _overdue(settlement: MilestoneSettlement, now: datetime) -> bool:
+    if settlement.status != SettlementStatus.PENDING:
+        return False
+    return settlement.created_at < now - timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS)
+
+
+def _schedule(settlement: MilestoneSettlement) -> list[ScheduleLine]:
+    siblings = {
+        sibling.event_type: sibling
+        for sibling in MilestoneSettlement.objects.filter(intent_id=settlement.intent_id).only(
+            "event_type", "status", "released_at", "reference", "intent_id"
+        )
+    }
+    items = PaymentScheduleItem.objects.filter(intent_id=settlement.intent_id).order_by("position")
+    return [_line(item, siblings.get(item.event_type), settlement) for item in items]
+
+
+def _line(
+    item: PaymentScheduleItem, sibling: MilestoneSettlement | None, settlement: MilestoneSettlement
+) -> ScheduleLine:
+    return ScheduleLine(
+        event_type=item.event_type,
+        percent=item.share.scaleb(2),
+        amount=Money(item.amount_minor, item.currency),
+        milestone_id=sibling.pk if sibling else None,
+        status=sibling.status if sibling else "",
+        released_at=sibling.released_at if sibling else None,
+        reference=sibling.reference if sibling else "",
+        is_this=sibling is not None and sibling.pk == settlement.pk,
+    )

@@ -1,0 +1,48 @@
+"""How the review screens write scores and ages, and which demo logins the login page names."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django import template
+from django.conf import settings
+
+from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
+from rails.money import Money
+from settlements.policy import score_text
+
+register = template.Library()
+
+
+@register.filter
+def score(value: Decimal | None) -> str:
+    """A risk score as plain digits."""
+    return "unknown" if value is None else score_text(value)
+
+
+@register.filter
+def money(amount: Money) -> str:
+    """An amount with its thousands apart: `38,400.00 USD`."""
+    return f"{amount.major:,} {amount.currency}"
+
+
+@register.filter
+def age(since: datetime, now: datetime) -> str:
+    """How long something has waited, in its largest unit and the next: `3 d 4 h`, `12 min`."""
+    minutes = max((now - since) // timedelta(minutes=1), 0)
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+
+
+@register.filter
+def words(code: str) -> str:
+    """A stored word for reading: `POD_CONFIRMED` becomes `POD confirmed`."""
+    first, *rest = code.split("_")
+    return " ".join([first if first == "POD" else first.capitalize(), *(word.lower() for word in rest)])
+
+
+@register.inclusion_tag("admin/demo_logins.html")
+def demo_logins() -> dict[str, object]:
+    """The demo logins, in demo mode only."""
+    return {"logins": DEMO_LOGINS if settings.CHAINPAY_DEMO else [], "password": DEMO_PASSWORD}

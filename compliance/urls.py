@@ -1,0 +1,14 @@
+"""The compliance routes; no prefix, no trailing slash."""
+
+from django.urls import URLPattern, path
+
+from compliance import api
+from settlements.api import paths
+
+paths.register()
+
+urlpatterns: list[URLPattern] = [
+    path("compliance/queue", api.Queue.as_view()),
+    path("compliance/approve/<id:milestone_id>", api.Approve.as_view()),
+    path("compliance/reject/<id:milestone_id>", api.Reject.as_view()),
+]

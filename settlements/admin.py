@@ -1,0 +1,284 @@
+"""What staff can look up about shipments, intents, settlements and their history; nothing is edited here."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
+from rails.money import EXPONENTS
+from settlements.admin_search import ByIntent, ByShipment
+from settlements.models import (
+    Approval,
+    AuditEvent,
+    EventSource,
+    FreightToken,
+    Hold,
+    IdempotencyKey,
+    MilestoneSettlement,
+    PaymentIntent,
+    PaymentSchedule,
+    PaymentScheduleItem,
+    Shipment,
+    ShipmentEvent,
+)
+from settlements.models.intent import METHODS
+from settlements.models.shipment_event import EVENT_WORDS
+from settlements.policy import score_text
+from settlements.statuses import (
+    EventState,
+    EventType,
+    IntentStatus,
+    ReleaseStrategy,
+    RiskTier,
+    ScheduleType,
+    SettlementStatus,
+)
+
+BY_CURRENCY = words("currency", EXPONENTS)
+BY_EVENT_TYPE = words("event_type", EventType)
+BY_TIER = words("risk_tier", RiskTier)
+
+
+@admin.display(description="risk score")
+def risk_score(row: Any) -> str:
+    """The score as plain digits."""
+    return "unknown" if row.risk_score is None else score_text(row.risk_score)
+
+
+@admin.display(description="officer")
+def approver(row: Approval) -> str:
+    """The officer's login, without a link to the login's page, which few may open."""
+    return row.approver.username
+
+
+@admin.display(description="hash")
+def hash_in_hex(row: AuditEvent) -> str:
+    """The event's place in its chain."""
+    return bytes(row.hash).hex()
+
+
+@admin.display(description="previous hash")
+def previous_hash_in_hex(row: AuditEvent) -> str:
+    """The hash of the event before it; zeros for the first."""
+    return bytes(row.prev_hash).hex()
+
+
+@admin.display(description="inputs of the decision")
+def inputs_in_words(row: MilestoneSettlement) -> SafeString:
+    """Each input on its line."""
+    lines = ((name.replace("_", " "), "unknown" if value is None else value) for name, value in row.inputs.items())
+    return format_html_join("", "{}: {}<br>", lines)
+
+
+class RelatedInline(ReadOnlyInline):
+    """Rows below theirs, with what they point to read at once."""
+
+    related: ClassVar[list[str]] = []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.select_related(*self.related) if self.related else found
+
+
+class TokensOfShipment(RelatedInline):
+    model = FreightToken
+    fields: ClassVar[Any] = ["id", "status", risk_score, "carrier_id", "recipient", "updated_at"]
+    readonly_fields = fields
+    related = ["recipient"]
+
+
+@admin.register(Shipment)
+class ShipmentAdmin(ReadOnlyAdmin):
+    list_display = ["shipment_id", "created_at"]
+    search_fields = ["shipment_id__startswith"]
+    search_help_text = "How the shipment's reference begins"
+    sortable_by = ["shipment_id"]
+    ordering = ["-pk"]
+    inlines = [TokensOfShipment]
+
+
+@admin.register(FreightToken)
+class FreightTokenAdmin(ByShipment):
+    list_display = ["id", "shipment", "status", risk_score, "risk_category", "carrier_id", "recipient", "updated_at"]
+    list_filter = [words("status", ["active", "locked", "cancelled"])]
+    list_select_related = ["shipment", "recipient"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+class ItemsOfIntent(RelatedInline):
+    model = PaymentScheduleItem
+    fields: ClassVar[Any] = ["position", "event_type", "share", amount]
+    readonly_fields = fields
+    show_change_link = False
+    ordering = ["position"]
+
+
+class SettlementsOfIntent(RelatedInline):
+    model = MilestoneSettlement
+    fields: ClassVar[Any] = ["event_type", amount, "status", "explanation", "rail", "reference", "released_at"]
+    readonly_fields = fields
+    ordering = ["pk"]
+
+
+class AuditInline(RelatedInline):
+    model = AuditEvent
+    fields: ClassVar[Any] = [
+        "sequence", "created_at", "action", "from_status", "to_status", "reason", "triggered_by", "approved_by",
+    ]  # fmt: skip
+    readonly_fields = fields
+    ordering = ["sequence"]
+
+
+@admin.register(PaymentIntent)
+class PaymentIntentAdmin(ByIntent):
+    list_display = [
+        "id", "shipment", amount, "status", "risk_tier", risk_score, "recipient", "payment_method",
+        "created_by_actor", "created_at",
+    ]  # fmt: skip
+    list_filter = [
+        words("status", IntentStatus), BY_TIER, BY_CURRENCY, words("payment_method", METHODS), "created_at",
+    ]  # fmt: skip
+    list_select_related = ["shipment", "recipient"]
+    intent_column = "pk"
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+    fields: ClassVar[Any] = [
+        "id", "status", amount, "description", "freight_token", "shipment", "recipient", "payment_method",
+        "risk_tier", risk_score, "risk_category", "created_by_actor", "created_at", "cancelled_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+    inlines = [ItemsOfIntent, SettlementsOfIntent, AuditInline]
+
+
+@admin.register(PaymentSchedule)
+class PaymentScheduleAdmin(ByIntent):
+    list_display = ["id", "intent", "type"]
+    list_filter = [words("type", ScheduleType)]
+    list_select_related = ["intent"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+@admin.register(PaymentScheduleItem)
+class PaymentScheduleItemAdmin(ByIntent):
+    list_display = ["id", "intent", "event_type", "share", amount]
+    list_filter = [BY_EVENT_TYPE, BY_CURRENCY]
+    list_select_related = ["intent"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    list_display = ["id", "actor", "key", "intent", "created_at"]
+    list_select_related = ["intent"]
+    search_fields = ["key__exact"]
+    search_help_text = "The key in full"
+    exclude = ["body_hash"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+class ApprovalsOfSettlement(RelatedInline):
+    model = Approval
+    fields: ClassVar[Any] = ["created_at", approver, "decision", "reason", "version"]
+    readonly_fields = fields
+    related = ["approver"]
+
+
+class HoldsOfSettlement(RelatedInline):
+    model = Hold
+    fields: ClassVar[Any] = ["placed_at", "placed_by", "reason", "lifted_at", "lifted_by", "lift_reason"]
+    readonly_fields = fields
+
+
+@admin.register(MilestoneSettlement)
+class MilestoneSettlementAdmin(ByIntent):
+    list_display = [
+        "id", "shipment", "event_type", amount, "status", "strategy", "recipient", "rail", "reference", "created_at",
+    ]  # fmt: skip
+    list_filter = [
+        words("status", SettlementStatus), words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE, BY_CURRENCY,
+        words("rail", METHODS), "created_at",
+    ]  # fmt: skip
+    list_select_related = ["intent__shipment", "intent__recipient"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+    fieldsets: ClassVar[Any] = [
+        (None, {"fields": ["id", "status", amount, "event_type", "intent", "shipment", "recipient"]}),
+        ("Decision", {"fields": ["explanation", "strategy", "rule", inputs_in_words, "policy_version"]}),
+        ("Release", {"fields": ["rail", "reference", "approvals_required", "settlement_delayed_until"]}),
+        ("Progress", {"fields": ["blocked_reason", "error", "retry_at", "released_at", "settled_at"]}),
+        ("Origin", {"fields": ["origin", "event", "created_at", "updated_at"]}),
+    ]
+    readonly_fields: ClassVar[Any] = [name for _, options in fieldsets for name in options["fields"]]
+    inlines = [ApprovalsOfSettlement, HoldsOfSettlement, AuditInline]
+
+    @admin.display(description="shipment")
+    def shipment(self, row: MilestoneSettlement) -> str:
+        return row.intent.shipment.shipment_id
+
+    @admin.display(description="recipient", empty_value="-")
+    def recipient(self, row: MilestoneSettlement) -> str | None:
+        return row.intent.recipient.recipient_id if row.intent.recipient else None
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    list_display = ["id", "settlement", "decision", approver, "reason", "created_at"]
+    exclude = ["approver"]
+    readonly_fields: ClassVar[Any] = [approver]
+    list_filter = ["decision", "created_at"]
+    list_select_related = ["settlement", "approver"]
+    search_fields = ["approver__username__exact", "settlement__pk__exact"]
+    search_help_text = "An officer's login or a settlement's number"
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnlyAdmin):
+    list_display = ["id", "settlement", "reason", "placed_by", "placed_at", "lifted_by", "lifted_at"]
+    list_filter = [("lifted_at", admin.EmptyFieldListFilter), "placed_at"]
+    list_select_related = ["settlement"]
+    search_fields = ["settlement__pk__exact"]
+    search_help_text = "A settlement's number"
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+@admin.register(EventSource)
+class EventSourceAdmin(ReadOnlyAdmin):
+    list_display = ["name", "kind", "carrier_id", "allowed_event_types", "active", "created_at"]
+    list_filter = ["kind", "active"]
+
+
+@admin.register(ShipmentEvent)
+class ShipmentEventAdmin(ByShipment):
+    list_display = [
+        "id", "shipment", "event_type", "state", "settlements_created", "source", "occurred_at", "received_at", "error",
+    ]  # fmt: skip
+    list_filter = [words("event_type", EVENT_WORDS), words("state", EventState), "source", "received_at"]
+    list_select_related = ["shipment", "source"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+    exclude = ["body_hash"]
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ByIntent):
+    list_display = [
+        "id", "created_at", "intent", "sequence", "settlement", "action", "from_status", "to_status", "reason",
+        "triggered_by", "approved_by",
+    ]  # fmt: skip
+    list_filter = [words("to_status", SettlementStatus), "created_at"]
+    list_select_related = ["intent", "settlement"]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+    exclude = ["prev_hash", "hash"]
+    readonly_fields: ClassVar[Any] = [previous_hash_in_hex, hash_in_hex]

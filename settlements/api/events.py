@@ -1,0 +1,107 @@
+"""POST /webhooks/shipment_event: a message in, an answer out, and a repeat gets the same answer."""
+
+import hashlib
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework.request import Request
+
+from settlements import inbox
+from settlements.api import values
+from settlements.api.endpoint import Endpoint
+from settlements.api.fields import Fields
+from settlements.api.headers import visible_header
+from settlements.api.permissions import Scope
+from settlements.api.rendering import answer
+from settlements.api.words import EventWord
+from settlements.models import EventSource
+from settlements.statuses import EventState
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class ShipmentEventWebhook(Endpoint):
+    """Stores and processes one shipment event."""
+
+    scopes = {"POST": Scope.EVENTS_WRITE}
+
+    def post(self, request: Request) -> HttpResponse:
+        now = timezone.now()
+        with Fields(self.body, allowed=None) as fields:
+            shipment_id = fields.text_or_integer("shipment_id")
+            event_type = fields.word("event_type", EventWord, any_case=True)
+            moment = fields.moment("occurred_at")
+            event_id = fields.maybe("event_id", values.text_or_integer, nullable=True)
+            if moment is not None and moment.at > now + CLOCK_TOLERANCE:
+                fields.fault(
+                    "occurred_at", "occurred_at_in_the_future", "occurred_at lies more than 5 minutes in the future."
+                )
+        digest = hashlib.sha256(canonical(self.body)).digest()
+        receipt = inbox.receive(
+            inbox.Message(
+                source=source_named(self.caller.source_name),
+                actor=self.caller.actor,
+                message_id=_message_id(request, event_id, digest),
+                body=self.raw_body.decode(),
+                body_hash=digest,
+                shipment_id=shipment_id,
+                event_type=event_type.value,
+                occurred_at=moment.at,
+                occurred_at_was_naive=moment.was_naive,
+            ),
+            now=now,
+        )
+        return _answer(receipt)
+
+
+def canonical(body: dict[str, Any]) -> bytes:
+    """The message without what whitespace and the order of keys add."""
+    return orjson.dumps(body, default=_exact, option=orjson.OPT_SORT_KEYS)
+
+
+def _exact(value: object) -> str:
+    if isinstance(value, Decimal | int):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not come out of JSON")
+
+
+def _message_id(request: Request, event_id: str | None, digest: bytes) -> str:
+    """The `webhook-id` header, else `event_id`, else the hash of the body."""
+    header = visible_header(request._request, "webhook-id")
+    if header is not None:
+        return f"webhook-id:{header}"
+    return f"event_id:{event_id}" if event_id is not None else f"body:{digest.hex()}"
+
+
+@cache
+def source_named(name: str) -> inbox.Source:
+    """The event source a caller posts as."""
+    source = EventSource.objects.get(name=name)
+    if source.kind == EventSource.PLATFORM:
+        return inbox.Source(source.pk)
+    return inbox.Source(source.pk, source.carrier_id, frozenset(source.allowed_event_types))
+
+
+def _answer(receipt: inbox.Receipt) -> HttpResponse:
+    waiting = receipt.processed_at is None
+    created = receipt.settlements_created
+    message = f"Processed shipment event: {created} milestone settlement(s) created/updated"
+    if waiting:
+        message = "Stored; processing did not succeed yet and is tried again by the next sweep"
+    if receipt.state is EventState.FAILED:
+        message = "Stored; processing failed repeatedly and waits for an operator"
+    return answer(
+        {
+            "shipment_id": receipt.shipment_id,
+            "event_type": receipt.event_type,
+            "processed_at": receipt.processed_at,
+            "milestone_settlements_created": created,
+            "message": message,
+        },
+        status=202 if waiting else 200,
+    )

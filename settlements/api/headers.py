@@ -1,0 +1,21 @@
+"""What a request's own headers say: ids that get stored, so they are visible ASCII and short."""
+
+import re
+from typing import Final
+
+from django.http import HttpRequest
+
+from settlements.api.errors import Refused
+
+_VISIBLE: Final = re.compile(r"[!-~]{1,200}")
+
+
+def visible_header(request: HttpRequest, name: str) -> str | None:
+    """A header of 1 to 200 visible ASCII characters, None if absent. Raises Refused (400) naming the header."""
+    value: str | None = request.META.get("HTTP_" + name.upper().replace("-", "_"))
+    if value is None:
+        return None
+    if not _VISIBLE.fullmatch(value):
+        code = name.lower().replace("-", "_") + "_invalid"
+        raise Refused(code, f"The header {name} must be 1 to 200 visible ASCII characters.", 400, name)
+    return value

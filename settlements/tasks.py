@@ -1,0 +1,27 @@
+"""What the clock starts; every task may run twice, late, or beside itself."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from settlements import inbox, release
+
+MOST_BATCHES = 1_000
+
+
+@shared_task(name="settlements.sweep")  # type: ignore[untyped-decorator]
+def sweep() -> dict[str, int]:
+    """Processes stored events that still wait, then releases what is due, a thousand at a time, until nothing is."""
+    events = inbox.sweep(now=timezone.now())
+    report = sweep_due()
+    return {"events": events, "released": report.released, "tightened": report.tightened, "failed": report.failed}
+
+
+def sweep_due() -> release.SweepReport:
+    """Batches until one moves nothing; what one batch failed on is put off and not met again."""
+    total = release.SweepReport()
+    for _ in range(MOST_BATCHES):
+        report = release.sweep(now=timezone.now())
+        total += report
+        if not report.released + report.tightened:
+            break
+    return total

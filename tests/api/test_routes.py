@@ -1,0 +1,27 @@
+"""Every route of the API stands on the one base, and none ends in a slash."""
+
+from collections.abc import Iterator
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from settlements.api.endpoint import Endpoint
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from routes(pattern, path)
+        elif not path.startswith("admin/"):
+            yield path, pattern
+
+
+def test_every_route_outside_the_admin_is_an_endpoint() -> None:
+    found = dict(routes(get_resolver("chainpay.urls")))
+    assert "healthz" in found
+    for path, pattern in found.items():
+        assert issubclass(getattr(pattern.callback, "cls", object), Endpoint), path
+
+
+def test_no_route_ends_in_a_slash() -> None:
+    assert [path for path, _ in routes(get_resolver("chainpay.urls")) if path.endswith("/")] == []
