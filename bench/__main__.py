@@ -14,6 +14,7 @@ import psycopg
 
 from bench import figures, floor, machine, webhook
 from bench.figures import Figures
+from chainpay.embedded import paths
 
 TARGET_RATIO = 0.25
 TARGET_P99_MS = 25.0
@@ -55,7 +56,7 @@ def main() -> int:
     print(f"\nPreparing {plan.shipments} shipments ...", flush=True)
     references = shipments.prepare(plan.shipments)
     floor.lay_out(database_url)
-    log = Path(os.environ.get("CHAINPAY_VAR", "var")) / "logs" / "bench-web.log"
+    log = paths.logs(Path(os.environ.get("CHAINPAY_VAR", "var"))) / "bench-web.log"
     with webhook.serving(database_url, log=log, server_options=plan.server_options) as web:
         floors, webhooks = _rounds(plan, web, database_url, references, shipments.bodies(references))
     _verify(plan, database_url)
