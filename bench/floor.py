@@ -135,11 +135,15 @@ def count(database_url: str) -> tuple[int, int, int]:
     return row
 
 
+def _meet(barrier: Barrier) -> None:
+    barrier.wait(timeout=_PATIENCE_SECONDS)
+
+
 def _process(
     database_url: str, shipments: Sequence[str], barrier: Barrier, results: "multiprocessing.Queue[list[_Stint]]"
 ) -> None:
     stints: list[_Stint] = []
-    ready = threading.Barrier(THREADS, action=lambda: barrier.wait(timeout=_PATIENCE_SECONDS))
+    ready = threading.Barrier(THREADS, action=lambda: _meet(barrier))
     parts = [shipments[place::THREADS] for place in range(THREADS)]
     threads = [threading.Thread(target=_client, args=(database_url, part, ready, stints)) for part in parts]
     for thread in threads:

@@ -102,9 +102,7 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
             # Shown with the settlement as it is now; the reason is kept, the version is the new one.
             review = _review(milestone_id)
             again = _form(act, review, reason=form.cleaned_data["reason"])
-            return self._form(
-                request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind]
-            )
+            return self._form(request, review, act, again, refused=refusal.detail, status=_STATUS_CODES[refusal.kind])
         messages.success(request, f"{message}: {_title(review)}.")
         return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
 
@@ -147,8 +145,8 @@ def _review(milestone_id: int) -> Review:
 
 
 def _title(review: Review) -> str:
-    settlement = review.settlement
-    return f"{money(review.amount)} at {words(settlement.event_type)}, shipment {settlement.intent.shipment.shipment_id}"
+    shipment = review.settlement.intent.shipment
+    return f"{money(review.amount)} at {words(review.settlement.event_type)}, shipment {shipment.shipment_id}"
 
 
 def _officer(request: HttpRequest) -> Officer:

@@ -123,9 +123,7 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         holds=holds,
         history=list(AuditEvent.objects.filter(intent_id=intent.pk).order_by("-sequence")[:MOST_ROWS]),
         recipient_edits=list(
-            RecipientEdit.objects.filter(recipient=intent.recipient)
-            .select_related("edited_by")
-            .order_by("-pk")[:10]
+            RecipientEdit.objects.filter(recipient=intent.recipient).select_related("edited_by").order_by("-pk")[:10]
         ),
     )
 

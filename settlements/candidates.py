@@ -96,9 +96,7 @@ class Candidate:
     @property
     def obstacle(self) -> str:
         """Why an authorised release may not go now; empty when it may."""
-        return obstacle(
-            held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable
-        )
+        return obstacle(held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable)
 
     def decide_again(self) -> Decision:
         """The decision as the risk stands now."""

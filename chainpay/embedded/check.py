@@ -11,6 +11,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "mypy": ("-m", "mypy", "."),
     "import-linter": ("-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
     "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
+    "generated docs": ("manage.py", "states_doc", "--check"),
     "deployment": ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
 }
 
@@ -28,7 +29,7 @@ def _passes(name: str, words: tuple[str, ...]) -> bool:
         [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     verdict = "failed" if done.returncode else "ok"
-    print(f"{name:<14} {verdict} ({time.monotonic() - began:.1f} s)", flush=True)
+    print(f"{name:<15} {verdict} ({time.monotonic() - began:.1f} s)", flush=True)
     if done.returncode:
         print(done.stdout, flush=True)
     return done.returncode == 0

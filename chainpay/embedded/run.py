@@ -110,7 +110,7 @@ def _prepare(run: Run) -> None:
     with lock.exclusive(file=run.var / "prepare.lock", waiting="Another run prepares the database; waiting."):
         say("Migrating the database ...")
         _step(run, "migrate", "--noinput")
-        if run.settings.demo and (configuration.BASE_DIR / "settlements/management/commands/load_demo.py").exists():
+        if run.settings.demo:
             say("Loading the demo data ...")
             _step(run, "load_demo")
 

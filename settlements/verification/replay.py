@@ -147,7 +147,9 @@ def _compare(replayed: _Replayed) -> None:
         ("reference", reference or "empty", replayed.reference or "empty"),
     ):
         if stored != told:
-            raise Difference(f"settlement {settlement_id}: its {what} is {stored}, but by its audit events it is {told}")
+            raise Difference(
+                f"settlement {settlement_id}: its {what} is {stored}, but by its audit events it is {told}"
+            )
 
 
 def _same_amount(data: str | None, amount_minor: int, currency: str) -> bool:

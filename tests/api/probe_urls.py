@@ -81,7 +81,7 @@ class Settle(Endpoint):
 
     def post(self, request: Request) -> HttpResponse:
         if self.body.get("force_approval"):
-            self.caller.require(Permission.FORCE_APPROVAL)
+            self.caller.require(Permission.DECIDE_SETTLEMENT)
         return answer({"actor": self.caller.actor, "body": self.body})
 
 

@@ -67,12 +67,12 @@ class TestStaffBySession:
         assert_error(client.post("/probe", {}, content_type=JSON), 403, "permission_denied")
         assert_error(client.post("/probe", b"{", content_type="text/plain"), 403, "permission_denied")
 
-    def test_forcing_an_approval_needs_a_permission_of_its_own(self, client: Client, officer: User) -> None:
+    def test_forcing_an_approval_needs_the_permission_to_decide(self, client: Client, officer: User) -> None:
         grant(officer, Codename.SETTLE_INTENT)
         client.force_login(officer)
         assert client.post("/settle", {}, content_type=JSON).status_code == 200
         assert_error(client.post("/settle", {"force_approval": True}, content_type=JSON), 403, "permission_denied")
-        grant(officer, Codename.FORCE_APPROVAL)
+        grant(officer, Codename.DECIDE_SETTLEMENT)
         assert client.post("/settle", {"force_approval": True}, content_type=JSON).status_code == 200
 
     def test_an_unsafe_method_needs_the_csrf_token(self, officer: User) -> None:
@@ -187,7 +187,7 @@ def test_every_scope_but_the_public_one_stands_for_one_permission() -> None:
 
 
 def test_the_decisions_are_those_the_demo_client_lacks() -> None:
-    assert {Codename.DECIDE_SETTLEMENT, Codename.FORCE_APPROVAL} == DECISIONS
+    assert {Codename.DECIDE_SETTLEMENT} == DECISIONS
 
 
 def test_an_endpoint_whose_scopes_and_handlers_differ_is_refused_when_it_is_written() -> None:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any, TypeVar
 
+import orjson
 import pytest
 from django.db import connections
 from django.test import Client
@@ -30,7 +31,7 @@ class Api:
         return client.generic(
             method,
             path,
-            body if isinstance(body, bytes | str) else events.orjson.dumps(body) if body is not None else b"",
+            body if isinstance(body, bytes | str) else orjson.dumps(body) if body is not None else b"",
             content_type="application/json",
             headers=self.headers | sent,
         )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -171,8 +172,11 @@ def test_two_workers_release_each_row_once(live: Api) -> None:
 def test_a_sweep_racing_a_cancellation_pays_or_cancels(live: Api) -> None:
     for _ in range(10):
         (intent,) = delayed(live)
-        cancel = partial(live.post, f"/payment_intents/{intent}/cancel", {"reason": "stop"})
-        at_once([cancel, sweep], threads=2)
+        calls: list[Callable[[], Any]] = [
+            partial(live.post, f"/payment_intents/{intent}/cancel", {"reason": "stop"}),
+            sweep,
+        ]
+        at_once(calls, threads=2)
         sweep()
         status = live.milestones(intent)["PICKUP_CONFIRMED"]["status"]
         assert status in {"approved", "cancelled"}
