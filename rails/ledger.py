@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import orjson
 from django.db import connection, transaction
 
 from rails.accounts import CHART, AccountCode, AccountKey, open_accounts
@@ -33,10 +34,9 @@ _POST = """
             CASE WHEN wanted.kind = 'release' AND wanted.attempt_number > 1
                 THEN (SELECT max(back.id) FROM rails_journalentry back
                     WHERE back.milestone_id = wanted.milestone_id AND back.kind = 'return') END AS follows_id
-        FROM unnest(%s::int[], %s::text[], %s::text[], %s::bigint[], %s::int[], %s::text[], %s::bigint[],
-            %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::bigint[])
-            AS wanted (place, kind, reference, milestone_id, attempt_number, currency, amount_minor,
-                reverses_id, description, debit_code, debit_recipient, credit_code, credit_recipient)
+        FROM json_to_recordset(%s::json) AS wanted (place int, kind text, reference text, milestone_id bigint,
+            attempt_number int, currency text, amount_minor bigint, reverses_id bigint, description text,
+            debit_code text, debit_recipient bigint, credit_code text, credit_recipient bigint)
     ), entry AS (
         INSERT INTO rails_journalentry (kind, reference, milestone_id, attempt_number, currency, amount_minor,
             reverses_id, follows_id, description, posted_at)
@@ -140,24 +140,26 @@ def _once_each(entries: dict[int, Entry]) -> tuple[dict[int, Entry], dict[int, i
 
 def _insert(entries: dict[int, Entry], now: datetime) -> tuple[dict[int, int], dict[int, Entry]]:
     """Write entries with their postings: the ids of those written, and the entries without an account."""
-    values = entries.values()
-    columns: list[Any] = [
-        list(entries),
-        [entry.kind.value for entry in values],
-        [entry.reference for entry in values],
-        [entry.milestone_id for entry in values],
-        [entry.attempt_number for entry in values],
-        [entry.amount.currency for entry in values],
-        [entry.amount.minor for entry in values],
-        [entry.reverses_id for entry in values],
-        [entry.description for entry in values],
-        [entry.debit.code.value for entry in values],
-        [entry.debit.recipient_id for entry in values],
-        [entry.credit.code.value for entry in values],
-        [entry.credit.recipient_id for entry in values],
+    wanted = [
+        {
+            "place": place,
+            "kind": entry.kind.value,
+            "reference": entry.reference,
+            "milestone_id": entry.milestone_id,
+            "attempt_number": entry.attempt_number,
+            "currency": entry.amount.currency,
+            "amount_minor": entry.amount.minor,
+            "reverses_id": entry.reverses_id,
+            "description": entry.description,
+            "debit_code": entry.debit.code.value,
+            "debit_recipient": entry.debit.recipient_id,
+            "credit_code": entry.credit.code.value,
+            "credit_recipient": entry.credit.recipient_id,
+        }
+        for place, entry in entries.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_POST, [*columns, now])
+        cursor.execute(_POST, [orjson.dumps(wanted).decode(), now])
         rows = cursor.fetchall()
     written = {place: entry_id for place, _, entry_id in rows if entry_id is not None}
     return written, {place: entries[place] for place, at_home, _ in rows if not at_home}

@@ -26,8 +26,11 @@ _HEADS = """
 _INSERT = """
     INSERT INTO settlements_auditevent (intent_id, sequence, settlement_id, action, from_status, to_status, reason,
         triggered_by, approved_by, data, created_at, prev_hash, hash)
-    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::jsonb[], %s::timestamptz[], %s::bytea[], %s::bytea[])
+    SELECT intent_id, sequence, settlement_id, action, from_status, to_status, reason, triggered_by, approved_by, data,
+        %s, decode(prev_hash, 'hex'), decode(hash, 'hex')
+    FROM json_to_recordset(%s::json) AS n (intent_id bigint, sequence int, settlement_id bigint, action text,
+        from_status text, to_status text, reason text, triggered_by text, approved_by text, data jsonb, prev_hash text,
+        hash text)
 """
 
 
@@ -110,21 +113,20 @@ def record(drafts: Sequence[Draft], *, now: datetime, known_heads: dict[int, Hea
         digest = chained(before.hash, canonical(draft, sequence=sequence, created_at=now))
         chain[draft.intent_id] = Head(sequence, digest)
         rows.append(
-            (
-                draft.intent_id,
-                sequence,
-                draft.settlement_id,
-                draft.action,
-                draft.from_status,
-                draft.to_status,
-                draft.reason,
-                draft.triggered_by,
-                draft.approved_by,
-                orjson.dumps(dict(draft.data)).decode(),
-                now,
-                before.hash,
-                digest,
-            )
+            {
+                "intent_id": draft.intent_id,
+                "sequence": sequence,
+                "settlement_id": draft.settlement_id,
+                "action": draft.action,
+                "from_status": draft.from_status,
+                "to_status": draft.to_status,
+                "reason": draft.reason,
+                "triggered_by": draft.triggered_by,
+                "approved_by": draft.approved_by,
+                "data": dict(draft.data),
+                "prev_hash": before.hash.hex(),
+                "hash": digest.hex(),
+            }
         )
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
+        cursor.execute(_INSERT, [now, orjson.dumps(rows).decode()])

@@ -22,9 +22,10 @@ _CREATE = """
         event_id, rail, reference, strategy, risk_tier, risk_score, rule, explanation, inputs, policy_version,
         approvals_required, settlement_delayed_until, blocked_reason, released_at, error, created_at, updated_at)
     SELECT n.*, '', %s, %s
-    FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[],
-        %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::numeric[], %s::text[], %s::text[],
-        %s::jsonb[], %s::text[], %s::smallint[], %s::timestamptz[], %s::text[], %s::timestamptz[]) AS n
+    FROM json_to_recordset(%s::json) AS n (id bigint, intent_id bigint, event_type text, amount_minor bigint,
+        currency text, status text, origin text, event_id bigint, rail text, reference text, strategy text, tier text,
+        score numeric, rule text, explanation text, inputs jsonb, policy_version text, approvals_required smallint,
+        delayed_until timestamptz, blocked_reason text, released_at timestamptz)
 """
 
 _MOVE = """
@@ -51,7 +52,8 @@ _BLOCK = """
     WHERE s.id = b.id AND s.blocked_reason <> b.reason
 """
 
-# SPEC section 3: settlements of amount zero are ignored, the first line that holds is the status.
+# SPEC section 3: settlements of amount zero are ignored, the first line that holds is the status. LIMIT keeps the
+# look-up of a settlement one by index, however many intents the planner expects.
 _INTENT_STATUS = """
     UPDATE settlements_paymentintent i SET status = derived.status
     FROM (
@@ -64,7 +66,10 @@ _INTENT_STATUS = """
             ELSE 'APPROVED' END AS status
         FROM settlements_paymentintent i
         JOIN settlements_paymentscheduleitem item ON item.intent_id = i.id AND item.amount_minor > 0
-        LEFT JOIN settlements_milestonesettlement s ON s.intent_id = i.id AND s.event_type = item.event_type
+        LEFT JOIN LATERAL (
+            SELECT m.id, m.status FROM settlements_milestonesettlement m
+            WHERE m.intent_id = i.id AND m.event_type = item.event_type LIMIT 1
+        ) s ON true
         WHERE i.id = ANY(%s::bigint[])
         GROUP BY i.id
     ) derived
@@ -126,7 +131,7 @@ def create(
         return
     rows = [_row(new, now) for new in settlements]
     with connection.cursor() as cursor:
-        cursor.execute(_CREATE, [now, now, *(list(column) for column in zip(*rows, strict=True))])
+        cursor.execute(_CREATE, [now, now, orjson.dumps(rows).decode()])
     for new in settlements:
         logger.info(
             "Created milestone settlement %s: payment_intent=%s, event_type=%s, status=%s",
@@ -190,31 +195,32 @@ def refresh_intents(intent_ids: Sequence[int]) -> None:
         cursor.execute(_INTENT_STATUS, [list(intent_ids)])
 
 
-def _row(new: NewSettlement, now: datetime) -> tuple[Any, ...]:
+def _row(new: NewSettlement, now: datetime) -> dict[str, Any]:
+    """As the statement reads it: one text is a tenth of the work of as many arrays as there are columns."""
     decision = new.decision
-    return (
-        new.id,
-        new.intent_id,
-        new.event_type.value,
-        new.amount.minor,
-        new.amount.currency,
-        new.status.value,
-        new.origin.value,
-        new.event_id,
-        new.rail,
-        new.reference,
-        decision.strategy.value,
-        decision.tier.value,
-        decision.score,
-        decision.rule,
-        decision.explanation,
-        orjson.dumps(decision.inputs).decode(),
-        decision.policy_version,
-        new.approvals_required,
-        new.delayed_until,
-        new.blocked_reason,
-        now if new.status is SettlementStatus.APPROVED else None,
-    )
+    return {
+        "id": new.id,
+        "intent_id": new.intent_id,
+        "event_type": new.event_type.value,
+        "amount_minor": new.amount.minor,
+        "currency": new.amount.currency,
+        "status": new.status.value,
+        "origin": new.origin.value,
+        "event_id": new.event_id,
+        "rail": new.rail,
+        "reference": new.reference,
+        "strategy": decision.strategy.value,
+        "tier": decision.tier.value,
+        "score": None if decision.score is None else score_text(decision.score),
+        "rule": decision.rule,
+        "explanation": decision.explanation,
+        "inputs": decision.inputs,
+        "policy_version": decision.policy_version,
+        "approvals_required": new.approvals_required,
+        "delayed_until": new.delayed_until,
+        "blocked_reason": new.blocked_reason,
+        "released_at": now if new.status is SettlementStatus.APPROVED else None,
+    }
 
 
 def _changes(move: Move) -> tuple[Any, ...]:
