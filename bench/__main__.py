@@ -4,7 +4,8 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ import psycopg
 
 from bench import figures, floor, machine, webhook
 from bench.figures import Figures
+from chainpay.embedded import paths
 
 TARGET_RATIO = 0.25
 TARGET_P99_MS = 25.0
@@ -43,24 +45,28 @@ class Plan:
 def main() -> int:
     """Measures and prints; 0 also when the target is missed, for a busy machine is no bug."""
     plan = _plan()
-    database_url = _fresh_database(os.environ["DATABASE_URL"])
-    # Django and everything this process starts work on the new database.
-    os.environ["DATABASE_URL"] = database_url
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
-    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True)
-    django.setup()
-    from bench import shipments
+    with _own_database(os.environ["DATABASE_URL"]) as database_url:
+        # Django and everything this process starts work on the new database.
+        os.environ["DATABASE_URL"] = database_url
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
+        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True)
+        django.setup()
+        print("\n".join(machine.description(database_url)), flush=True)
+        _measure(plan, database_url)
+    return 0
 
-    print("\n".join(machine.description(database_url)), flush=True)
+
+def _measure(plan: Plan, database_url: str) -> None:
+    from bench import shipments  # its models need the settings that main has just made ready
+
     print(f"\nPreparing {plan.shipments} shipments ...", flush=True)
     references = shipments.prepare(plan.shipments)
     floor.lay_out(database_url)
-    log = Path(os.environ.get("CHAINPAY_VAR", "var")) / "logs" / "bench-web.log"
+    log = paths.logs(Path(os.environ.get("CHAINPAY_VAR", "var"))) / "bench-web.log"
     with webhook.serving(database_url, log=log, server_options=plan.server_options) as web:
         floors, webhooks = _rounds(plan, web, database_url, references, shipments.bodies(references))
     _verify(plan, database_url)
     _report(floors, webhooks)
-    return 0
 
 
 def _plan() -> Plan:
@@ -80,14 +86,19 @@ def _plan() -> Plan:
     )
 
 
-def _fresh_database(url: str) -> str:
-    """A new database beside the given one; an earlier run's is dropped."""
+@contextmanager
+def _own_database(url: str) -> Iterator[str]:
+    """The URL of a new database beside the given one; it is dropped afterwards, and so is what an earlier run left."""
     parts = urlsplit(url)
     name = parts.path.lstrip("/") + SUFFIX
+    drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(drop)
         connection.execute(f'CREATE DATABASE "{name}"')
-    return f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
+        try:
+            yield f"{parts.scheme}://{parts.netloc}/{name}?{parts.query}"
+        finally:
+            connection.execute(drop)
 
 
 def _rounds(

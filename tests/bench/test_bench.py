@@ -1,0 +1,80 @@
+"""The bench measures what it says: small numbers through all of it, and its arithmetic."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from bench import figures, load
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "DATABASE_URL": url_of_the_server(),
+        "CHAINPAY_VAR": str(tmp_path),
+        "SECRET_KEY": "x" * 50,
+    }
+    words = ["--events", "24", "--rounds", "1", "--warm-up", "8", "--floor-factor", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words, "--server=--workers 1"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Verified: 32 events, each one settlement, booked once, audited once." in done.stdout
+    assert re.search(r"^webhook +24 events +\d+/s +p50 +[\d.]+ ms +p99 +[\d.]+ ms$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ratio +\d\.\d\d of the floor", done.stdout, re.MULTILINE)
+    assert "fsync" in done.stdout
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    ordered = [float(value) for value in range(1, 101)]
+    assert figures.percentile(ordered, 50) == 50
+    assert figures.percentile(ordered, 99) == 99
+    assert figures.percentile([7.0], 99) == 7
+
+
+def test_figures_are_per_second_and_in_milliseconds() -> None:
+    found = figures.of([0.002, 0.004, 0.006], elapsed=0.5)
+    assert (found.events, found.per_second, found.p50_ms, found.p99_ms) == (3, 6.0, 4.0, 6.0)
+
+
+def test_nothing_measured_is_no_figure() -> None:
+    with pytest.raises(ValueError, match="nothing was measured"):
+        figures.of([], elapsed=1.0)
+
+
+def test_the_middle_of_several_rounds_is_taken_figure_by_figure() -> None:
+    rounds = [figures.of([latency], elapsed=elapsed) for latency, elapsed in ((0.001, 1.0), (0.002, 0.5), (0.009, 0.1))]
+    middle = figures.middle(rounds)
+    assert (middle.events, middle.per_second, middle.p50_ms) == (3, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("received", "length"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Len", None),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", 40),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 27),
+    ],
+)
+def test_an_answer_is_complete_when_its_announced_length_is_there(received: bytes, length: int | None) -> None:
+    assert load.complete_length(received) == length
+
+
+def url_of_the_server() -> str:
+    """The test database as a URL; the bench makes a database of its own beside it."""
+    connection.ensure_connection()
+    info = connection.connection.info
+    return f"postgresql://{quote(info.user)}@/{info.dbname}?host={quote(info.host, safe='/')}&port={info.port}"
