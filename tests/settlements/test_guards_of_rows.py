@@ -86,9 +86,7 @@ class TestASettlement:
             with refused("a strategy is never loosened"):
                 by_hand.change(settlement, strategy=new.value)
 
-    @pytest.mark.parametrize(
-        "column", ["risk_tier", "risk_score", "rule", "explanation", "inputs", "policy_version"]
-    )
+    @pytest.mark.parametrize("column", ["risk_tier", "risk_score", "rule", "explanation", "inputs", "policy_version"])
     def test_keeps_why_it_was_decided(self, column: str, pending: MilestoneSettlement, refused: Refused) -> None:
         values = {"risk_tier": "LOW", "risk_score": LOW, "inputs": "{}"}
         with refused("a decision is only ever replaced by a stricter one"):
@@ -265,13 +263,13 @@ class TestHistory:
 
     @pytest.mark.parametrize("model", APPEND_ONLY)
     def test_is_never_updated(self, model: Any, pending: MilestoneSettlement, sql: Sql) -> None:
-        with pytest.raises(DatabaseError, match="Cannot update or delete rows"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="Cannot update rows"), transaction.atomic():
             sql(f"UPDATE {model._meta.db_table} SET id = id")
 
     @pytest.mark.parametrize("model", [*APPEND_ONLY, *NEVER_DELETED])
     def test_is_never_truncated(self, model: Any, pending: MilestoneSettlement, sql: Sql) -> None:
         sql("SET CONSTRAINTS ALL IMMEDIATE")
-        with pytest.raises(DatabaseError, match="never emptied"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="Cannot truncate table"), transaction.atomic():
             sql(f"TRUNCATE {model._meta.db_table} CASCADE")
 
     @pytest.mark.parametrize(
@@ -284,9 +282,7 @@ class TestHistory:
             (3, "last", "an audit event carries the hash of the one before it"),
         ],
     )
-    def test_has_no_gap_no_fork_and_no_wrong_link(
-        self, sequence: int, prev: str, words: str, refused: Refused
-    ) -> None:
+    def test_has_no_gap_no_fork_and_no_wrong_link(self, sequence: int, prev: str, words: str, refused: Refused) -> None:
         last = AuditEvent.objects.get(intent=an_intent())
         with refused(words):
             _audit_row(last, sequence, bytes(last.hash) if prev == "last" else bytes(32))

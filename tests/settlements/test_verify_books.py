@@ -74,9 +74,7 @@ def lived_in() -> World:
     claim = settlement_of(high, CLAIM)
     holds.place(claim.pk, reason="dispute", actor=ACTOR, now=now())
     rejected = settlement_of(an_intent(risk=None, schedule=ScheduleRequest(type=ScheduleType.FULL_ON_POD)), POD)
-    approvals.reject(
-        rejected.pk, officer=officer(a_user()), reason="fraud", version=version_of(rejected.pk), now=now()
-    )
+    approvals.reject(rejected.pk, officer=officer(a_user()), reason="fraud", version=version_of(rejected.pk), now=now())
     settled = an_intent(currency="KWD")
     requests.settle(settled.pk, actor=ACTOR, now=now())
     requests.complete(settled.pk, actor=ACTOR, now=now())
@@ -167,9 +165,7 @@ class TestWhatWasChangedBehindTheGuards:
         assert difference() == expected
 
     def test_an_audit_event_that_is_gone(self, world: World, behind_the_guards: Sql) -> None:
-        behind_the_guards(
-            "DELETE FROM settlements_auditevent WHERE intent_id = %s AND sequence = 3", world.approved.pk
-        )
+        behind_the_guards("DELETE FROM settlements_auditevent WHERE intent_id = %s AND sequence = 3", world.approved.pk)
         assert difference() == f"intent {world.approved.pk}, audit event 3: missing, 4 follows"
 
     def test_a_last_audit_event_that_is_gone(self, world: World, behind_the_guards: Sql) -> None:
@@ -404,9 +400,7 @@ class TestAuthorityChangedBehindTheGuards:
 
     def test_an_early_release_without_its_approval(self, world: World, behind_the_guards: Sql) -> None:
         early = settlement_of(world.delayed, CLAIM)
-        behind_the_guards(
-            "UPDATE settlements_approval SET decision = 'REJECT' WHERE settlement_id = %s", early.pk
-        )
+        behind_the_guards("UPDATE settlements_approval SET decision = 'REJECT' WHERE settlement_id = %s", early.pk)
         assert difference() == f"settlement {early.pk}: it was released before its hold was over, with 0 of 1 approvers"
 
     def test_an_open_hold_on_what_is_out(self, world: World, behind_the_guards: Sql) -> None:
