@@ -81,7 +81,7 @@ DATABASES = {
     "default": {
         **_database,
         "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": False,
         "DISABLE_SERVER_SIDE_CURSORS": False,
         "OPTIONS": {
             **_database_options,

@@ -140,10 +140,11 @@ def _once_each(entries: dict[int, Entry]) -> tuple[dict[int, Entry], dict[int, i
 
 def _insert(entries: dict[int, Entry], now: datetime) -> tuple[dict[int, int], dict[int, Entry]]:
     """Write entries with their postings: the ids of those written, and the entries without an account."""
-    wanted = [
+    # One JSON parameter: building an array per column costs the client several times as much.
+    rows_wanted = [
         {
             "place": place,
-            "kind": entry.kind.value,
+            "kind": entry.kind,
             "reference": entry.reference,
             "milestone_id": entry.milestone_id,
             "attempt_number": entry.attempt_number,
@@ -151,15 +152,15 @@ def _insert(entries: dict[int, Entry], now: datetime) -> tuple[dict[int, int], d
             "amount_minor": entry.amount.minor,
             "reverses_id": entry.reverses_id,
             "description": entry.description,
-            "debit_code": entry.debit.code.value,
+            "debit_code": entry.debit.code,
             "debit_recipient": entry.debit.recipient_id,
-            "credit_code": entry.credit.code.value,
+            "credit_code": entry.credit.code,
             "credit_recipient": entry.credit.recipient_id,
         }
         for place, entry in entries.items()
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_POST, [orjson.dumps(wanted).decode(), now])
+        cursor.execute(_POST, [orjson.dumps(rows_wanted).decode(), now])
         rows = cursor.fetchall()
     written = {place: entry_id for place, _, entry_id in rows if entry_id is not None}
     return written, {place: entries[place] for place, at_home, _ in rows if not at_home}

@@ -26,11 +26,11 @@ _HEADS = """
 _INSERT = """
     INSERT INTO settlements_auditevent (intent_id, sequence, settlement_id, action, from_status, to_status, reason,
         triggered_by, approved_by, data, created_at, prev_hash, hash)
-    SELECT intent_id, sequence, settlement_id, action, from_status, to_status, reason, triggered_by, approved_by, data,
-        %s, decode(prev_hash, 'hex'), decode(hash, 'hex')
+    SELECT n.intent_id, n.sequence, n.settlement_id, n.action, n.from_status, n.to_status, n.reason,
+        n.triggered_by, n.approved_by, n.data, %s::timestamptz, decode(n.prev_hash, 'hex'), decode(n.hash, 'hex')
     FROM json_to_recordset(%s::json) AS n (intent_id bigint, sequence int, settlement_id bigint, action text,
-        from_status text, to_status text, reason text, triggered_by text, approved_by text, data jsonb, prev_hash text,
-        hash text)
+        from_status text, to_status text, reason text, triggered_by text, approved_by text, data jsonb,
+        prev_hash text, hash text)
 """
 
 

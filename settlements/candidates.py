@@ -17,11 +17,10 @@ from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, Release
 REACHES = "(src.kind = 'platform' OR (t.carrier_id = src.carrier_id AND e.event_type = ANY(src.allowed_event_types)))"
 
 # Whether people may decide over a waiting settlement (SPEC section 5): PENDING ones only once proof of delivery has
-# arrived, or settling was asked for. Aliases: s the settlement, i its intent.
+# arrived, or settling was asked for. The last is a scalar sub-select, so that a list of settlements looks it up by
+# intent and never gathers it from the whole history. Aliases: s the settlement, i its intent.
 ELIGIBLE = f"""(
     s.strategy <> 'PENDING'
-    OR EXISTS (SELECT 1 FROM settlements_auditevent asked
-               WHERE asked.intent_id = s.intent_id AND asked.action = 'settle_requested')
     OR EXISTS (SELECT 1 FROM settlements_milestonesettlement pod
                WHERE pod.intent_id = s.intent_id AND pod.event_type = 'POD_CONFIRMED')
     OR EXISTS (SELECT 1 FROM settlements_shipmentevent e
@@ -29,6 +28,8 @@ ELIGIBLE = f"""(
                JOIN settlements_freighttoken t ON t.id = i.freight_token_id
                WHERE e.shipment_id = i.shipment_id AND e.event_type = 'POD_CONFIRMED' AND e.state <> 'FAILED'
                  AND {REACHES})
+    OR coalesce((SELECT true FROM settlements_auditevent asked
+                 WHERE asked.intent_id = s.intent_id AND asked.action = 'settle_requested' LIMIT 1), false)
 )"""
 
 # How many officers have approved a settlement as it is now. Alias: s.

@@ -17,15 +17,17 @@ ATTEMPTS = 3
 SWEEPS_BEFORE_FAILED = 10
 _CONFLICTS = {"40P01", "40001"}  # deadlock detected, could not serialise
 
+# Locks the shipment and stores the message. No row: the message was stored before, or the shipment is a new one.
 _STORE = """
+    WITH shipment AS (SELECT id FROM settlements_shipment WHERE shipment_id = %s FOR UPDATE)
     INSERT INTO settlements_shipmentevent (source_id, message_id, body_hash, shipment_id, event_type, occurred_at,
         occurred_at_was_naive, received_at, received_from, body, state, settlements_created, sweeps, error)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, now(), %s, %s, 'WAITING', 0, 0, '')
+    SELECT %s, %s, %s, shipment.id, %s, %s, %s, now(), %s, %s, 'WAITING', 0, 0, '' FROM shipment
     ON CONFLICT (source_id, message_id) DO NOTHING
-    RETURNING id
+    RETURNING id, shipment_id
 """
 _EARLIER = """
-    SELECT e.id, e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
+    SELECT e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
     FROM settlements_shipmentevent e JOIN settlements_shipment p ON p.id = e.shipment_id
     WHERE e.source_id = %s AND e.message_id = %s
 """
@@ -136,15 +138,28 @@ def is_conflict(error: OperationalError) -> bool:
 
 def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
     _check_reach(message)
-    shipment = locks.of_reference(message.shipment_id)
+    stored = _store(message)
+    if stored is None:
+        earlier = _earlier(message)
+        if earlier is not None:
+            return earlier
+        locks.of_reference(message.shipment_id)
+        stored = _store(message)
+    if stored is None:
+        raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
+    event_id, shipment_pk = stored
+    return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
+
+
+def _store(message: Message) -> tuple[int, int] | None:
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE,
             [
+                message.shipment_id,
                 message.source.pk,
                 message.message_id,
                 message.body_hash,
-                shipment.pk,
                 message.event_type,
                 message.occurred_at,
                 message.occurred_at_was_naive,
@@ -152,10 +167,8 @@ def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
                 message.body,
             ],
         )
-        row = cursor.fetchone()
-    if row is None:
-        return _earlier(message)
-    return _process(row[0], shipment.pk, message, now=now, last_attempt=last_attempt)
+        row: tuple[int, int] | None = cursor.fetchone()
+    return row
 
 
 def _check_reach(message: Message) -> None:
@@ -202,11 +215,14 @@ def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
         cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id])
 
 
-def _earlier(message: Message) -> Receipt:
+def _earlier(message: Message) -> Receipt | None:
+    """The first answer to this message, if it was stored before; raises MessageReused."""
     with connection.cursor() as cursor:
         cursor.execute(_EARLIER, [message.source.pk, message.message_id])
-        row: tuple[Any, ...] = cursor.fetchone()
-    _, body_hash, event_type, state, processed_at, created, shipment_id = row
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    if row is None:
+        return None
+    body_hash, event_type, state, processed_at, created, shipment_id = row
     if bytes(body_hash) != message.body_hash:
         raise MessageReused("This message id was used before for another message.")
     return Receipt(shipment_id, event_type, EventState(state), processed_at, created, repeated=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from settlements.verification.differences import Difference, stream
+from settlements.verification.differences import Difference, rows_of
 
 _EVENTS = """
     SELECT i.id, a.sequence, a.settlement_id, a.action, a.from_status, a.to_status, a.reason, a.triggered_by,
@@ -23,17 +23,18 @@ _EVENTS = """
 def check() -> int:
     """The number of audit events; raises Difference for a missing one, a gap, or a hash that does not fit."""
     events, current, sequence, before = 0, None, 0, bytes(32)
-    for row in stream(_EVENTS):
-        intent_id, stored_sequence = row[:2]
-        if intent_id != current:
-            current, sequence, before = intent_id, 0, bytes(32)
-        sequence += 1
-        if stored_sequence is None:
-            raise Difference(f"intent {intent_id}: it has no audit event")
-        if stored_sequence != sequence:
-            raise Difference(f"intent {intent_id}, audit event {sequence}: it is missing, {stored_sequence} follows")
-        before = _checked(row, before)
-        events += 1
+    with rows_of(_EVENTS) as rows:
+        for row in rows:
+            intent_id, stored_sequence = row[:2]
+            if intent_id != current:
+                current, sequence, before = intent_id, 0, bytes(32)
+            sequence += 1
+            if stored_sequence is None:
+                raise Difference(f"intent {intent_id}: it has no audit event")
+            if stored_sequence != sequence:
+                raise Difference(f"intent {intent_id}, audit event {sequence}: missing, {stored_sequence} follows")
+            before = _checked(row, before)
+            events += 1
     return events
 
 

@@ -1,7 +1,9 @@
 """How a check looks: rows read in constant memory, rules that no row may break, and the difference that names one."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.db import connection
@@ -21,12 +23,16 @@ class Rule:
     broken_by: str
 
 
-def stream(statement: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a statement, through a cursor of the server; inside a transaction."""
+@contextmanager
+def rows_of(statement: str) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """The rows of a statement, through a cursor of the server that is closed with the block; inside a transaction.
+
+    A bare generator would be closed whenever the garbage collector comes, and that may be amid another statement.
+    """
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement)
-        while rows := cursor.fetchmany(ROWS_AT_A_TIME):
-            yield from rows
+        batches = iter(lambda: cursor.fetchmany(ROWS_AT_A_TIME), [])
+        yield chain.from_iterable(batches)
 
 
 def keep(rules: Sequence[Rule]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from settlements.verification.differences import Difference, Rule, keep, stream
+from settlements.verification.differences import Difference, Rule, keep, rows_of
 
 _INTENTS = """
     SELECT i.id, i.amount_minor, i.currency, i.status, i.cancelled_at IS NOT NULL,
@@ -59,9 +59,10 @@ _NEVER_PAID = {"REJECTED", "CANCELLED"}
 def check() -> int:
     """The number of intents; raises Difference for the first whose parts do not make the whole."""
     intents = 0
-    for row in stream(_INTENTS):
-        _check_one(*row)
-        intents += 1
+    with rows_of(_INTENTS) as rows:
+        for row in rows:
+            _check_one(*row)
+            intents += 1
     keep(_RULES)
     return intents
 

@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from settlements.verification.differences import Difference, Rule, keep, stream
+from settlements.verification.differences import Difference, Rule, keep, rows_of
 
 _SETTLEMENTS = """
     SELECT s.id, s.status, s.rail, s.amount_minor, s.currency, s.reference,
@@ -92,8 +92,9 @@ def check() -> int:
     """The number of settlements released and not returned; raises Difference where money and status disagree."""
     keep(_ENTRIES)
     out = 0
-    for _, group in groupby(stream(_SETTLEMENTS), key=itemgetter(0)):
-        out += _check_one(list(group))
+    with rows_of(_SETTLEMENTS) as rows:
+        for _, group in groupby(rows, key=itemgetter(0)):
+            out += _check_one(list(group))
     keep(_AUTHORITY)
     return out
 

@@ -1,6 +1,9 @@
 """Does the history lead to what is? Audit events, replayed, end where settlements and intents stand."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -8,7 +11,7 @@ import orjson
 from rails.money import Money
 from settlements.statuses import SettlementStatus
 from settlements.transitions import CLAIMS, may_follow
-from settlements.verification.differences import Difference, Rule, keep, stream
+from settlements.verification.differences import Difference, Rule, keep, rows_of
 
 _SETTLEMENTS = """
     SELECT s.id, s.intent_id, s.amount_minor, s.currency, s.status, s.strategy, s.reference, s.approvals_required,
@@ -89,23 +92,27 @@ class _Replayed:
 
 def check() -> int:
     """The number of settlements replayed; raises Difference where the history does not lead to what is stored."""
-    for intent_id, amount_minor, currency, action, data in stream(_INTENTS):
-        if action != "intent_created" or not _same_amount(data, amount_minor, currency):
-            raise Difference(f"intent {intent_id}, audit event 1: it does not tell of the intent's creation and amount")
+    with rows_of(_INTENTS) as rows:
+        for intent_id, amount_minor, currency, action, data in rows:
+            if action != "intent_created" or not _same_amount(data, amount_minor, currency):
+                raise Difference(f"intent {intent_id}, audit event 1: it does not tell of its creation and amount")
     keep(_EVENTS)
     settlements = 0
-    replayed: _Replayed | None = None
-    for row in stream(_SETTLEMENTS):
-        if replayed is None or replayed.settlement[0] != row[0]:
-            if replayed:
-                _compare(replayed)
-            replayed = _Replayed(row[:8])
+    with rows_of(_SETTLEMENTS) as rows:
+        for _, events in groupby(rows, key=itemgetter(slice(0, 8))):
+            _replay(events)
             settlements += 1
-        _apply(replayed, row)
-    if replayed:
-        _compare(replayed)
     keep(_PEOPLE)
     return settlements
+
+
+def _replay(events: Iterator[tuple[Any, ...]]) -> None:
+    """`events` repeat the settlement with each of its audit events, in their order."""
+    first = next(events)
+    replayed = _Replayed(first[:8])
+    for row in chain([first], events):
+        _apply(replayed, row)
+    _compare(replayed)
 
 
 def _apply(replayed: _Replayed, row: tuple[Any, ...]) -> None:
@@ -147,9 +154,7 @@ def _compare(replayed: _Replayed) -> None:
         ("reference", reference or "empty", replayed.reference or "empty"),
     ):
         if stored != told:
-            raise Difference(
-                f"settlement {settlement_id}: its {what} is {stored}, but by its audit events it is {told}"
-            )
+            raise Difference(f"settlement {settlement_id}: its {what} is {stored}, but its audit events say {told}")
 
 
 def _same_amount(data: str | None, amount_minor: int, currency: str) -> bool:

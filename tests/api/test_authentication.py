@@ -68,6 +68,7 @@ class TestStaffBySession:
         assert_error(client.post("/probe", b"{", content_type="text/plain"), 403, "permission_denied")
 
     def test_forcing_an_approval_needs_the_permission_to_decide(self, client: Client, officer: User) -> None:
+        officer.user_permissions.clear()
         grant(officer, Codename.SETTLE_INTENT)
         client.force_login(officer)
         assert client.post("/settle", {}, content_type=JSON).status_code == 200

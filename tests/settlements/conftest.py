@@ -1,0 +1,61 @@
+"""What the settlements' tests share."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+Sql = Callable[..., None]
+Refused = Callable[[str], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def sql(db: None) -> Sql:
+    """Runs one statement as anybody with a database prompt could."""
+
+    def run(statement: str, *parameters: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+
+    return run
+
+
+@pytest.fixture
+def behind_the_guards(db: None) -> Sql:
+    """Runs one statement with every trigger and foreign key asleep, as only the database's owner could."""
+
+    def run(statement: str, *parameters: Any) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # What was written before is judged before, as if it had been committed.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute(statement, parameters)
+            changed = cursor.rowcount
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        assert changed, f"nothing was changed by: {statement}"
+
+    return run
+
+
+@contextmanager
+def _as_at_commit() -> Iterator[None]:
+    """A savepoint at whose end the deferred constraints are checked, as a commit would."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        yield
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@pytest.fixture
+def refused() -> Refused:
+    """Expects that the database refuses, with these words; what it refused is undone."""
+
+    @contextmanager
+    def expect(words: str) -> Iterator[None]:
+        with pytest.raises(DatabaseError, match=re.escape(words)), _as_at_commit():
+            yield
+
+    return expect
