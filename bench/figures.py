@@ -8,23 +8,29 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One measurement: events per second, and the latency of one event in milliseconds."""
+    """One measurement: events per second, and of one event the latency and the CPU time, in milliseconds.
+
+    The client is what talks to PostgreSQL: the web server, or the processes of the floor.
+    """
 
     events: int
     per_second: float
     p50_ms: float
     p99_ms: float
+    client_cpu_ms: float = 0.0
+    database_cpu_ms: float = 0.0
 
     def line(self, name: str) -> str:
         """As the report shows it."""
         return (
             f"{name:<8} {self.events:>6} events  {self.per_second:>7.0f}/s"
             f"   p50 {self.p50_ms:>6.2f} ms   p99 {self.p99_ms:>6.2f} ms"
+            f"   CPU {self.client_cpu_ms:.2f} + {self.database_cpu_ms:.2f} ms"
         )
 
 
-def of(latencies: Sequence[float], *, elapsed: float) -> Figures:
-    """The figures of one round; latencies and elapsed time in seconds. Raises ValueError without any latency."""
+def of(latencies: Sequence[float], *, elapsed: float, client_cpu: float = 0.0, database_cpu: float = 0.0) -> Figures:
+    """The figures of one round; all times in seconds. Raises ValueError without any latency."""
     if not latencies or elapsed <= 0:
         raise ValueError("nothing was measured")
     ordered = sorted(latencies)
@@ -33,6 +39,8 @@ def of(latencies: Sequence[float], *, elapsed: float) -> Figures:
         per_second=len(ordered) / elapsed,
         p50_ms=1000 * percentile(ordered, 50),
         p99_ms=1000 * percentile(ordered, 99),
+        client_cpu_ms=1000 * client_cpu / len(ordered),
+        database_cpu_ms=1000 * database_cpu / len(ordered),
     )
 
 
@@ -48,4 +56,6 @@ def middle(rounds: Sequence[Figures]) -> Figures:
         per_second=median(figures.per_second for figures in rounds),
         p50_ms=median(figures.p50_ms for figures in rounds),
         p99_ms=median(figures.p99_ms for figures in rounds),
+        client_cpu_ms=median(figures.client_cpu_ms for figures in rounds),
+        database_cpu_ms=median(figures.database_cpu_ms for figures in rounds),
     )

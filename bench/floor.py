@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Barrier
 
 import psycopg
 
-from bench import figures
+from bench import cpu, figures
 from bench.figures import Figures
 
 PROCESSES = 2
@@ -87,11 +87,13 @@ _AUDIT = """
 
 @dataclass(frozen=True, slots=True)
 class _Stint:
-    """What one thread did, by the machine-wide monotonic clock, in seconds."""
+    """What one thread did, by the machine-wide monotonic clock, and the CPU time it took, in seconds."""
 
     began: float
     ended: float
     latencies: list[float]
+    client_cpu: float
+    database_cpu: float
 
 
 def lay_out(database_url: str) -> None:
@@ -105,7 +107,6 @@ def lay_out(database_url: str) -> None:
                 connection.execute(f"INSERT INTO {plain} OVERRIDING SYSTEM VALUE SELECT * FROM {real}")
         for key in _KEYS:
             connection.execute(key)
-        connection.execute("VACUUM ANALYZE")
 
 
 def run(database_url: str, shipments: Sequence[str]) -> Figures:
@@ -121,7 +122,12 @@ def run(database_url: str, shipments: Sequence[str]) -> Figures:
     for worker in workers:
         worker.join()
     elapsed = max(stint.ended for stint in stints) - min(stint.began for stint in stints)
-    return figures.of([latency for stint in stints for latency in stint.latencies], elapsed=elapsed)
+    return figures.of(
+        [latency for stint in stints for latency in stint.latencies],
+        elapsed=elapsed,
+        client_cpu=sum(stint.client_cpu for stint in stints),
+        database_cpu=sum(stint.database_cpu for stint in stints),
+    )
 
 
 def count(database_url: str) -> tuple[int, int, int]:
@@ -159,12 +165,14 @@ def _client(database_url: str, shipments: Sequence[str], ready: threading.Barrie
         cursor = connection.cursor()
         ready.wait(timeout=_PATIENCE_SECONDS)
         began = last = time.monotonic()
+        used = time.thread_time()
         for shipment in shipments:
             _event(cursor, shipment)
             now = time.monotonic()
             latencies.append(now - last)
             last = now
-    stints.append(_Stint(began, last, latencies))
+        database_cpu = cpu.of_processes([connection.info.backend_pid])
+    stints.append(_Stint(began, last, latencies, time.thread_time() - used, database_cpu))
 
 
 def _event(cursor: psycopg.Cursor[tuple[object, ...]], shipment: str) -> None:

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import figures
+from bench import cpu, figures
 from bench.figures import Figures
 from chainpay.embedded import children
+from chainpay.embedded import process as processes
 from chainpay.embedded.run import web_command
 
 CONNECTIONS = 8
@@ -35,6 +36,12 @@ class Web:
 
     port: int
     process: subprocess.Popen[bytes]
+    database_url: str
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """What the server and its PostgreSQL backends have used so far."""
+        family = [self.process.pid, *processes.descendants(pid=self.process.pid)]
+        return cpu.of_processes(family), cpu.of_backends(self.database_url)
 
 
 @contextmanager
@@ -50,13 +57,14 @@ def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ())
     process = children.spawn(command=[*command, *server_options], log=log, environment=environment)
     try:
         _wait(port, process, log)
-        yield Web(port=port, process=process)
+        yield Web(port=port, process=process, database_url=database_url)
     finally:
         children.stop_all([process])
 
 
 def run(web: Web, bodies: Sequence[bytes]) -> Figures:
     """Posts each body once over 8 persistent connections. Raises WrongAnswers."""
+    before = web.cpu_seconds()
     load = subprocess.run(
         [sys.executable, "-m", "bench.load", str(web.port), str(CONNECTIONS)],
         input=b"\n".join(bodies),
@@ -67,7 +75,8 @@ def run(web: Web, bodies: Sequence[bytes]) -> Figures:
     outcome = json.loads(load.stdout)
     if outcome["wrong"]:
         raise WrongAnswers(outcome["wrong"][0])
-    return figures.of(outcome["latencies"], elapsed=outcome["elapsed"])
+    client, database = (after - earlier for after, earlier in zip(web.cpu_seconds(), before, strict=True))
+    return figures.of(outcome["latencies"], elapsed=outcome["elapsed"], client_cpu=client, database_cpu=database)
 
 
 def _free_port() -> int:

@@ -33,7 +33,11 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert "Verified: 32 events, each one settlement, booked once, audited once." in done.stdout
-    assert re.search(r"^webhook +24 events +\d+/s +p50 +[\d.]+ ms +p99 +[\d.]+ ms$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^webhook +24 events +\d+/s +p50 +[\d.]+ ms +p99 +[\d.]+ ms   CPU [\d.]+ \+ [\d.]+ ms$",
+        done.stdout,
+        re.MULTILINE,
+    )
     assert re.search(r"^ratio +\d\.\d\d of the floor", done.stdout, re.MULTILINE)
     assert "fsync" in done.stdout
 
