@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 
 from rails import registry
 from rails.models import Recipient
@@ -20,7 +22,7 @@ from settlements.models import (
     PaymentScheduleItem,
     ShipmentEvent,
 )
-from settlements.policy import score_text, tier_of
+from settlements.policy import WIRE, score_text, tier_of
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import (
     LIVE_TOKEN_STATUSES,
@@ -214,9 +216,9 @@ def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime
         if intent.payment_method == method:
             return
         PaymentIntent.objects.filter(pk=intent_id).update(payment_method=method)
-        MilestoneSettlement.objects.filter(intent_id=intent_id, status__in=_NOT_SUBMITTED).update(
-            rail=method, updated_at=now
-        )
+        waiting = MilestoneSettlement.objects.filter(intent_id=intent_id, status__in=_NOT_SUBMITTED)
+        two = {"approvals_required": Greatest(F("approvals_required"), 2)} if method == WIRE else {}
+        waiting.update(rail=method, updated_at=now, **two)
         audit.record(
             [
                 audit.Draft(

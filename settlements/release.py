@@ -55,7 +55,8 @@ _OVERDUE_AND_BLOCKED = """
     ORDER BY p.id LIMIT %s FOR UPDATE OF p SKIP LOCKED
 """
 _PUT_OFF = """
-    UPDATE settlements_milestonesettlement SET retry_at = now() + make_interval(secs => %s), error = %s
+    UPDATE settlements_milestonesettlement SET retry_at = now() + make_interval(secs => %s), error = %s,
+        blocked_reason = CASE WHEN blocked_reason = '' THEN 'the release failed' ELSE blocked_reason END
     WHERE id = ANY(%s::bigint[]) AND status IN ('DELAYED', 'PENDING')
 """
 

@@ -35,8 +35,8 @@ class UnconditionalSql(compiler.UpsertTriggerSql):
 class Unconditional(pgtrigger.Trigger):
     """Mixed into a kind of trigger whose instances nothing but a schema change turns off."""
 
-    def compile(self, model: type[Model]) -> Any:
-        compiled = super().compile(model)  # type: ignore[arg-type]
+    def compile(self, model: Model) -> Any:
+        compiled = super().compile(model)
         return compiler.Trigger(name=compiled.name, sql=UnconditionalSql(**compiled.sql.kwargs))
 
 

@@ -7,12 +7,16 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from settlements.api.endpoint import Endpoint
 
 
+# Redirects for people who type half of an address.
+TO_THE_ADMIN = {"", "admin"}
+
+
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
     for pattern in resolver.url_patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from routes(pattern, path)
-        elif not path.startswith("admin/"):
+        elif path not in TO_THE_ADMIN and not path.startswith("admin/"):
             yield path, pattern
 
 

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -34,7 +35,7 @@ def _admin_cookies_over_plain_http(settings, db):
 def staff() -> Staff:
     """Makes a member of staff with a role."""
 
-    def make(role: Role | None, username: str = "", **extra: bool) -> User:
+    def make(role: Role | None, username: str = "", **extra: Any) -> User:
         user = User.objects.create_user(username or f"user{next(_numbers)}", is_staff=True, **extra)
         if role:
             user.groups.add(Group.objects.get(name=role.value))
@@ -71,14 +72,15 @@ class Freight:
 def freight(score: str | None = "0.81", *, carrier_id: str = "", recipient_id: str | None = None) -> Freight:
     """A new token of a new shipment."""
     number = next(_numbers)
+    shipment = f"SHIP-{number}"
     push = TokenPush(
-        shipment_id=f"SHIP-{number}",
+        shipment_id=shipment,
         risk_score=None if score is None else Decimal(score),
         carrier_id=carrier_id,
         recipient_id=recipient_id,
     )
     tokens.put(number, push, now=timezone.now())
-    return Freight(number, push.shipment_id)
+    return Freight(number, shipment)
 
 
 def recipient(recipient_id: str = "haulier", *, user: User | None = None, name: str = "Haulier Ltd") -> str:
@@ -98,7 +100,7 @@ def intent(
     """A new intent for the token; `items` makes its schedule a custom one."""
     schedule = ScheduleRequest(type=ScheduleType.CUSTOM, items=items) if items else ScheduleRequest()
     request = IntentRequest(freight_token_id=of.token_id, amount=Money.from_major(amount, currency), schedule=schedule)
-    return intents.create(request, actor="test", user_id=creator and creator.pk, now=timezone.now())
+    return intents.create(request, actor="test", user_id=creator.pk if creator else None, now=timezone.now())
 
 
 def event(of: Freight, event_type: EventType = EventType.POD_CONFIRMED, *, source: EventSource | None = None) -> None:
@@ -127,7 +129,7 @@ def settlement(intent_id: int, event_type: EventType = EventType.POD_CONFIRMED) 
     return MilestoneSettlement.objects.get(intent_id=intent_id, event_type=event_type)
 
 
-def waiting(amount: str = "1000.00", currency: str = "USD", **of: object) -> MilestoneSettlement:
+def waiting(amount: str = "1000.00", currency: str = "USD", **of: Any) -> MilestoneSettlement:
     """A settlement of HIGH risk at proof of delivery that waits in the queue: 80 % of the amount."""
     creator = of.pop("creator", None)
     of_freight = freight(**of)

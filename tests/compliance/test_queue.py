@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -25,8 +26,9 @@ PICKUP, POD, CLAIM = EventType.PICKUP_CONFIRMED, EventType.POD_CONFIRMED, EventT
 PICKUP_AND_POD = ((PICKUP, Decimal("0.5")), (POD, Decimal("0.5")))
 
 
-def queued(**changed: object) -> list[int]:
-    _, items = queries.queue(**{"skip": 0, "limit": 50, "now": timezone.now(), **changed})
+def queued(**changed: Any) -> list[int]:
+    asked: dict[str, Any] = {"skip": 0, "limit": 50, "now": timezone.now(), **changed}
+    _, items = queries.queue(**asked)
     return [item.milestone_id for item in items]
 
 

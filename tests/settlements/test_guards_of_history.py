@@ -94,13 +94,13 @@ class TestHistory:
 
     @pytest.mark.parametrize("model", APPEND_ONLY)
     def test_is_never_updated(self, model: Any, pending: MilestoneSettlement, sql: Sql) -> None:
-        with pytest.raises(DatabaseError, match="Cannot update or delete rows"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="Cannot update rows"), transaction.atomic():
             sql(f"UPDATE {model._meta.db_table} SET id = id")
 
     @pytest.mark.parametrize("model", [*APPEND_ONLY, *NEVER_DELETED])
     def test_is_never_truncated(self, model: Any, pending: MilestoneSettlement, sql: Sql) -> None:
         sql("SET CONSTRAINTS ALL IMMEDIATE")
-        with pytest.raises(DatabaseError, match="never emptied"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="Cannot truncate table"), transaction.atomic():
             sql(f"TRUNCATE {model._meta.db_table} CASCADE")
 
     @pytest.mark.parametrize(
