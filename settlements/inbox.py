@@ -17,12 +17,14 @@ ATTEMPTS = 3
 SWEEPS_BEFORE_FAILED = 10
 _CONFLICTS = {"40P01", "40001"}  # deadlock detected, could not serialise
 
-# Locks the shipment and stores the message. No row: the message was stored before, or the shipment is a new one.
+# Locks the shipment and stores the message as processed, which it is when this transaction commits.
+# No row: the message was stored before, or the shipment is a new one.
 _STORE = """
     WITH shipment AS (SELECT id FROM settlements_shipment WHERE shipment_id = %s FOR UPDATE)
     INSERT INTO settlements_shipmentevent (source_id, message_id, body_hash, shipment_id, event_type, occurred_at,
-        occurred_at_was_naive, received_at, received_from, body, state, settlements_created, sweeps, error)
-    SELECT %s, %s, %s, shipment.id, %s, %s, %s, now(), %s, %s, 'WAITING', 0, 0, '' FROM shipment
+        occurred_at_was_naive, received_at, received_from, body, state, processed_at, settlements_created, sweeps,
+        error)
+    SELECT %s, %s, %s, shipment.id, %s, %s, %s, now(), %s, %s, 'PROCESSED', %s, 0, 0, '' FROM shipment
     ON CONFLICT (source_id, message_id) DO NOTHING
     RETURNING id, shipment_id
 """
@@ -31,15 +33,16 @@ _EARLIER = """
     FROM settlements_shipmentevent e JOIN settlements_shipment p ON p.id = e.shipment_id
     WHERE e.source_id = %s AND e.message_id = %s
 """
+# An event of a shipment without intents is parked. A settlement created is proof of one, so it need not be asked.
 _DONE = """
-    UPDATE settlements_shipmentevent SET settlements_created = %s, processed_at = %s, error = '',
+    UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
         state = CASE WHEN %s AND NOT EXISTS (
-            SELECT 1 FROM settlements_paymentintent i WHERE i.shipment_id = settlements_shipmentevent.shipment_id
+            SELECT 1 FROM settlements_paymentintent i WHERE i.shipment_id = e.shipment_id
         ) THEN 'PARKED' ELSE 'PROCESSED' END
     WHERE id = %s RETURNING state
 """
 _FAILED = """
-    UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s,
+    UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s, processed_at = NULL,
         state = CASE WHEN sweeps + %s >= %s THEN 'FAILED' ELSE 'WAITING' END
     WHERE id = %s
 """
@@ -138,20 +141,20 @@ def is_conflict(error: OperationalError) -> bool:
 
 def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
     _check_reach(message)
-    stored = _store(message)
+    stored = _store(message, now)
     if stored is None:
         earlier = _earlier(message)
         if earlier is not None:
             return earlier
         locks.of_reference(message.shipment_id)
-        stored = _store(message)
+        stored = _store(message, now)
     if stored is None:
         raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
     event_id, shipment_pk = stored
     return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
 
 
-def _store(message: Message) -> tuple[int, int] | None:
+def _store(message: Message, now: datetime) -> tuple[int, int] | None:
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE,
@@ -165,6 +168,7 @@ def _store(message: Message) -> tuple[int, int] | None:
                 message.occurred_at_was_naive,
                 message.actor,
                 message.body,
+                now,
             ],
         )
         row: tuple[int, int] | None = cursor.fetchone()
@@ -187,7 +191,7 @@ def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime
     try:
         with transaction.atomic():
             created, state = _apply(event_id, shipment_pk, message.event_type, actor=message.actor, now=now)
-    except Exception as error:
+    except Exception as error:  # the one sanctioned broad catch: no accepted event is ever lost
         if not last_attempt and isinstance(error, OperationalError) and is_conflict(error):
             raise
         logger.exception("Shipment event %s is stored and waits for the sweep", event_id)
@@ -204,7 +208,7 @@ def _apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now:
             milestones.process_milestones(shipment_pk=shipment_pk, event_ids=[event_id], actor=actor, now=now)
         )
     with connection.cursor() as cursor:
-        cursor.execute(_DONE, [created, now, pays, event_id])
+        cursor.execute(_DONE, [created, now, pays and not created, event_id])
         return created, EventState(cursor.fetchone()[0])
 
 
@@ -240,7 +244,7 @@ def _sweep_one(event_id: int, *, now: datetime) -> bool:
     try:
         with transaction.atomic(durable=True):
             return process_again(event_id, now=now)
-    except Exception as error:
+    except Exception as error:  # the same one, for the sweep: one bad event never stops the others
         logger.exception("Shipment event %s could not be processed by the sweep", event_id)
         note_failure(event_id, error, swept=True)
         return False

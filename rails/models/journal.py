@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from rails.models.account import Account
-from rails.models.guards import append_only
+from rails.models.guards import Guard, append_only
 
 # Rows that never change are compared with rows that never change, so no lock is needed: unique indexes let one
 # release follow one return and one return reverse one release, and each link may not carry more than the one before.
@@ -113,7 +113,7 @@ class JournalEntry(models.Model):
         ]
         indexes = [BrinIndex(fields=["posted_at"], name="entries_by_time")]
         triggers = [
-            pgtrigger.Trigger(
+            Guard(
                 name="links_carry_no_more",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
@@ -121,7 +121,7 @@ class JournalEntry(models.Model):
                 declare=[("earlier", "rails_journalentry"), ("expected", "text")],
                 func=_LINKS_CARRY_NO_MORE,
             ),
-            pgtrigger.Trigger(
+            Guard(
                 name="postings_sum_to_the_entry",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
@@ -164,7 +164,7 @@ class Posting(models.Model):
             models.Index(fields=["credit_account", "posted_at"], name="credits_of_an_account"),
         ]
         triggers = [
-            pgtrigger.Trigger(
+            Guard(
                 name="postings_fit_their_entry",
                 level=pgtrigger.Statement,
                 when=pgtrigger.After,

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from rails.models.guards import append_only, never_removed
+from rails.models.guards import Guard, append_only, never_removed
 
 _ONE_STEP_PER_EDIT = """
     IF NEW.recipient_id IS DISTINCT FROM OLD.recipient_id OR NEW.created_at IS DISTINCT FROM OLD.created_at THEN
@@ -48,7 +48,7 @@ class Recipient(models.Model):
             models.CheckConstraint(name="recipient_revision_counts_from_one", condition=Q(revision__gte=1)),
         ]
         triggers = [
-            pgtrigger.Trigger(
+            Guard(
                 name="an_edit_is_one_revision",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update,

@@ -11,7 +11,7 @@ from settlements.models.settlement import MilestoneSettlement
 class AuditEvent(models.Model):
     """One state change; `hash` covers `prev_hash` and the row's canonical form (settlements/audit.py)."""
 
-    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="audit_events")
+    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="audit_events", db_index=False)
     sequence = models.IntegerField()
     settlement = models.ForeignKey(
         MilestoneSettlement, on_delete=models.PROTECT, null=True, blank=True, related_name="audit_events"

@@ -22,7 +22,7 @@ class Shipment(models.Model):
                 name="shipment_id_has_1_to_200_characters",
             )
         ]
-        triggers = [*guards.never_deleted(), guards.fixed("id", "shipment_id")]
+        triggers = [*guards.never_removed(), guards.fixed("id", "shipment_id")]
 
     def __str__(self) -> str:
         return self.shipment_id
@@ -51,7 +51,7 @@ class FreightToken(models.Model):
             ),
             models.UniqueConstraint(fields=["id", "shipment"], name="token_with_its_shipment"),
         ]
-        triggers = [*guards.never_deleted(), guards.fixed("id", "shipment_id")]
+        triggers = [*guards.never_removed(), guards.fixed("id", "shipment_id")]
 
     def __str__(self) -> str:
         return f"freight token {self.pk}"

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 import pgtrigger
 
+from rails.models.guards import Fsm, Guard
+from rails.models.guards import append_only as append_only
+from rails.models.guards import never_removed as never_removed
 from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT
 from settlements.transitions import INITIAL, TRANSITIONS
 
@@ -16,29 +19,10 @@ def refuse(sentence: str) -> str:
     return f"RAISE EXCEPTION '{sentence}' USING ERRCODE = 'check_violation';"
 
 
-NEVER_TRUNCATED = pgtrigger.Trigger(
-    name="never_truncated",
-    level=pgtrigger.Statement,
-    when=pgtrigger.Before,
-    operation=pgtrigger.Truncate,
-    func=refuse("this table is never emptied"),
-)
-
-
-def append_only() -> list[pgtrigger.Trigger]:
-    """No row is ever changed or deleted, and the table is never emptied."""
-    return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete), NEVER_TRUNCATED]
-
-
-def never_deleted() -> list[pgtrigger.Trigger]:
-    """Rows may change where other guards allow it, but never disappear."""
-    return [pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete), NEVER_TRUNCATED]
-
-
-def fixed(*columns: str) -> pgtrigger.Trigger:
+def fixed(*columns: str) -> Guard:
     """These columns keep the value they were written with."""
     names = ", ".join(columns)
-    return pgtrigger.Trigger(
+    return Guard(
         name="fixed_columns",
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
@@ -59,7 +43,7 @@ def _words(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
-STATUS_EDGES = pgtrigger.FSM(
+STATUS_EDGES = Fsm(
     name="status_follows_the_table",
     field="status",
     transitions=sorted((old.value, new.value) for old, news in TRANSITIONS.items() for new in news),
@@ -70,7 +54,7 @@ DECISION_IS = ("risk_tier", "risk_score", "rule", "explanation", "inputs", "poli
 RELEASE_IS = ("reference", "released_at", "settled_at")
 
 # On insert: the initial statuses, a live intent. On update: what never changes and what only tightens.
-SETTLEMENT_ROW = pgtrigger.Trigger(
+SETTLEMENT_ROW = Guard(
     name="row_is_lawful",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert | pgtrigger.Update,
@@ -115,7 +99,7 @@ SETTLEMENT_ROW = pgtrigger.Trigger(
 )
 
 # Every move that lets money go is authorised, and nothing stands in its way (SPEC section 6).
-SETTLEMENT_CLAIM = pgtrigger.Trigger(
+SETTLEMENT_CLAIM = Guard(
     name="release_is_authorised",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert | pgtrigger.Update,
@@ -163,7 +147,7 @@ SETTLEMENT_CLAIM = pgtrigger.Trigger(
 )
 
 # Four eyes live here too, so that no path goes around them (SPEC section 10).
-APPROVAL_ROW = pgtrigger.Trigger(
+APPROVAL_ROW = Guard(
     name="approver_is_independent",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
@@ -202,7 +186,7 @@ APPROVAL_ROW = pgtrigger.Trigger(
     """,
 )
 
-CANCELLED_IS_FINAL = pgtrigger.Trigger(
+CANCELLED_IS_FINAL = Guard(
     name="cancelled_is_final",
     when=pgtrigger.Before,
     operation=pgtrigger.Update,
@@ -216,7 +200,7 @@ CANCELLED_IS_FINAL = pgtrigger.Trigger(
 )
 
 # The chain of an intent has no gap and no fork.
-AUDIT_CHAIN = pgtrigger.Trigger(
+AUDIT_CHAIN = Guard(
     name="chain_is_unbroken",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert,
@@ -245,9 +229,9 @@ SCHEDULE_SUM = f"""
 """
 
 
-def schedule_sums_up(intent: str) -> pgtrigger.Trigger:
+def schedule_sums_up(intent: str) -> Guard:
     """At commit the items of the intent in column `intent` sum to its amount and their shares to 1."""
-    return pgtrigger.Trigger(
+    return Guard(
         name="schedule_sums_up",
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
@@ -256,9 +240,9 @@ def schedule_sums_up(intent: str) -> pgtrigger.Trigger:
     )
 
 
-def lifted_once() -> pgtrigger.Trigger:
+def lifted_once() -> Guard:
     """A hold keeps who placed it and why; lifting is the one change, and it is final."""
-    return pgtrigger.Trigger(
+    return Guard(
         name="lifted_once",
         when=pgtrigger.Before,
         operation=pgtrigger.Update,

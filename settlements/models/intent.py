@@ -16,7 +16,7 @@ class PaymentIntent(models.Model):
     """Amount (minor units) and currency owed for a freight token, with the risk as it was at creation."""
 
     freight_token = models.ForeignKey(FreightToken, on_delete=models.PROTECT, related_name="intents")
-    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="intents")
+    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="intents", db_index=False)
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
     description = models.TextField(blank=True, default="")
@@ -27,7 +27,7 @@ class PaymentIntent(models.Model):
     risk_tier = models.TextField()
     status = models.TextField(default=IntentStatus.PENDING)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     created_by_actor = models.TextField()
     created_at = models.DateTimeField()
@@ -64,7 +64,7 @@ class PaymentIntent(models.Model):
             models.Index(fields=["risk_tier", "-id"], name="intents_by_tier"),
         ]
         triggers = [
-            *guards.never_deleted(),
+            *guards.never_removed(),
             guards.fixed(
                 "id",
                 "freight_token_id",
@@ -108,7 +108,7 @@ class PaymentSchedule(models.Model):
 class PaymentScheduleItem(models.Model):
     """What share of the intent one event type releases: `share` in 0..1, `amount_minor` allocated exactly."""
 
-    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="items")
+    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="items", db_index=False)
     position = models.SmallIntegerField()
     event_type = models.TextField()
     share = models.DecimalField(max_digits=13, decimal_places=12)
@@ -143,7 +143,7 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(F("actor"), F("key"), name="one_answer_per_actor_and_key")]
-        triggers = guards.never_deleted()
+        triggers = guards.never_removed()
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.key}"

@@ -16,7 +16,10 @@ WAITS_FOR_THE_SWEEP = Q(status="DELAYED") | (Q(status="PENDING") & ~Q(blocked_re
 class MilestoneSettlement(models.Model):
     """Amount in minor units; the decision with its inputs; `reference` is what the rail answered."""
 
-    intent = models.ForeignKey(PaymentIntent, on_delete=models.PROTECT, related_name="settlements")
+    # Its foreign key is the one to the schedule item, its index the unique one (intent, event type).
+    intent = models.ForeignKey(
+        PaymentIntent, on_delete=models.PROTECT, related_name="settlements", db_constraint=False, db_index=False
+    )
     event_type = models.TextField()
     amount_minor = models.BigIntegerField()
     currency = models.CharField(max_length=3)
@@ -91,11 +94,13 @@ class MilestoneSettlement(models.Model):
                 condition=WAITS_FOR_THE_SWEEP,
                 name="settlements_for_the_sweep",
             ),
-            models.Index(fields=["created_at"], condition=Q(status="PENDING"), name="settlements_pending"),
+            models.Index(
+                fields=["created_at"], condition=Q(status="PENDING", amount_minor__gt=0), name="settlements_pending"
+            ),
             models.Index(fields=["status", "-id"], name="settlements_by_status"),
         ]
         triggers = [
-            *guards.never_deleted(),
+            *guards.never_removed(),
             guards.STATUS_EDGES,
             guards.SETTLEMENT_ROW,
             guards.SETTLEMENT_CLAIM,
@@ -155,7 +160,7 @@ class Hold(models.Model):
                 name="lifting_has_a_reason",
             ),
         ]
-        triggers = [*guards.never_deleted(), guards.lifted_once()]
+        triggers = [*guards.never_removed(), guards.lifted_once()]
 
     def __str__(self) -> str:
         return f"hold on milestone settlement {self.settlement_id}"

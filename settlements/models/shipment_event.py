@@ -30,7 +30,7 @@ class EventSource(models.Model):
                 name="a_carrier_source_names_its_carrier",
             )
         ]
-        triggers = guards.never_deleted()
+        triggers = guards.never_removed()
 
     def __str__(self) -> str:
         return self.name
@@ -39,10 +39,10 @@ class EventSource(models.Model):
 class ShipmentEvent(models.Model):
     """One message received, stored once; what became of it is the only thing that changes."""
 
-    source = models.ForeignKey(EventSource, on_delete=models.PROTECT, related_name="events")
+    source = models.ForeignKey(EventSource, on_delete=models.PROTECT, related_name="events", db_index=False)
     message_id = models.TextField()
     body_hash = models.BinaryField(max_length=32)
-    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="events")
+    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="events", db_index=False)
     event_type = models.TextField()
     occurred_at = models.DateTimeField()
     occurred_at_was_naive = models.BooleanField(default=False)
@@ -67,7 +67,7 @@ class ShipmentEvent(models.Model):
             models.Index(fields=["id"], condition=Q(state="WAITING"), name="events_waiting_for_the_sweep"),
         ]
         triggers = [
-            *guards.never_deleted(),
+            *guards.never_removed(),
             guards.fixed(
                 "id",
                 "source_id",

@@ -8,6 +8,11 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from settlements import holds
+from settlements.models import MilestoneSettlement
+from tests.factories import HIGH, POD, a_user, an_intent, approval_row, now, settlement_of
+from tests.settlements.lived_in import World, lived_in
+
 Sql = Callable[..., None]
 Refused = Callable[[str], AbstractContextManager[None]]
 
@@ -59,3 +64,18 @@ def refused() -> Refused:
             yield
 
     return expect
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """An intent in every state."""
+    return lived_in()
+
+
+@pytest.fixture
+def pending() -> MilestoneSettlement:
+    """Waits for review, with an approval and a hold."""
+    settlement = settlement_of(an_intent(risk=HIGH), POD)
+    approval_row(settlement, a_user())
+    holds.place(settlement.pk, reason="dispute", actor="test", now=now())
+    return settlement

@@ -52,7 +52,7 @@ def test_chains_of_two_intents_of_one_shipment_do_not_meet() -> None:
 
 
 def test_the_hash_can_be_computed_by_anybody_who_reads_the_row() -> None:
-    intent = an_intent(risk=LOW, token__shipment_id="SHIP-\u00fc\u4e2d\U0001f69a\"\\\x7f")
+    intent = an_intent(risk=LOW, token__shipment_id='SHIP-\u00fc\u4e2d\U0001f69a"\\\x7f')
     post_event(intent.shipment.shipment_id, POD)
     for event in history(intent):
         canonical = json.dumps(
