@@ -49,6 +49,7 @@ def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ())
     """The web server on a free port of loopback in demo mode, so that messages need no signature. Raises WebDied."""
     port = _free_port()
     environment = os.environ | {
+        "PYTHONPATH": "/tmp/granian",
         "CHAINPAY_DEMO": "1",
         "DATABASE_URL": database_url,
         "DJANGO_SETTINGS_MODULE": "chainpay.settings",

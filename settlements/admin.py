@@ -25,10 +25,10 @@ from settlements.models import (
     Shipment,
     ShipmentEvent,
 )
-from settlements.models.intent import METHODS
-from settlements.models.shipment_event import EVENT_WORDS
+from settlements.models.guards import METHODS
 from settlements.policy import score_text
 from settlements.statuses import (
+    EVENT_WORDS,
     EventState,
     EventType,
     IntentStatus,

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 
 from settlements import locks, milestones
+from settlements.pipeline import back_to_mark, mark, pipelined
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import EventState, EventType
 
@@ -120,7 +121,8 @@ class EventTypeNotAllowed(Refusal):
 def receive(message: Message, *, now: datetime) -> Receipt:
     """Stores a message and processes it; a repeat changes nothing and returns the first answer.
 
-    If processing fails the stored event stays, waiting for the sweep. A deadlock is retried at once.
+    If processing fails the stored event stays, waiting for the sweep. A deadlock or a lost connection is tried again
+    at once: if the lost one had committed, the second attempt finds the message stored.
     Raises MessageReused, ShipmentNotReached, EventTypeNotAllowed: nothing is stored then.
     """
     for attempt in range(1, ATTEMPTS + 1):
@@ -128,10 +130,19 @@ def receive(message: Message, *, now: datetime) -> Receipt:
             with transaction.atomic(durable=True):
                 return _receive(message, now=now, last_attempt=attempt == ATTEMPTS)
         except OperationalError as error:
-            if attempt == ATTEMPTS or not is_conflict(error):
+            if attempt == ATTEMPTS or not (is_conflict(error) or _reconnects()):
                 raise
-            logger.info("Event %s met a deadlock; attempt %s", message.message_id, attempt + 1)
+            logger.info("Event %s met a deadlock or a lost connection; attempt %s", message.message_id, attempt + 1)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _reconnects() -> bool:
+    """Whether the connection was lost, and the next statement opens a new one."""
+    raw = connection.connection
+    if raw is None or not raw.closed or connection.in_atomic_block:
+        return False
+    connection.close()
+    return True
 
 
 def is_conflict(error: OperationalError) -> bool:
@@ -155,7 +166,8 @@ def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
 
 
 def _store(message: Message, now: datetime) -> tuple[int, int] | None:
-    with connection.cursor() as cursor:
+    """The event's and the shipment's row ids; what is written from here on can be taken back."""
+    with pipelined(), connection.cursor() as cursor:
         cursor.execute(
             _STORE,
             [
@@ -171,6 +183,7 @@ def _store(message: Message, now: datetime) -> tuple[int, int] | None:
                 now,
             ],
         )
+        mark()
         row: tuple[int, int] | None = cursor.fetchone()
     return row
 
@@ -189,11 +202,12 @@ def _check_reach(message: Message) -> None:
 
 def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
     try:
-        with transaction.atomic():
+        with pipelined():
             created, state = _apply(event_id, shipment_pk, message.event_type, actor=message.actor, now=now)
     except Exception as error:  # the one sanctioned broad catch: no accepted event is ever lost
         if not last_attempt and isinstance(error, OperationalError) and is_conflict(error):
             raise
+        back_to_mark()
         logger.exception("Shipment event %s is stored and waits for the sweep", event_id)
         note_failure(event_id, error, swept=False)
         return Receipt(message.shipment_id, message.event_type, EventState.WAITING, None, 0)

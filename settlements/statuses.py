@@ -100,3 +100,5 @@ class EventState(StrEnum):
 
 
 LIVE_TOKEN_STATUSES = frozenset({"active", "locked"})
+
+EVENT_WORDS: tuple[str, ...] = (*EventType, *StoredEventType)

@@ -23,7 +23,7 @@ DEMO_LOGINS = "officer1, officer2, manager1, finance1, ops1, auditor1"
 DEMO_PASSWORD = "chainpay-demo"
 
 WEB_PROCESSES = 2
-WEB_THREADS = 8
+WEB_THREADS = 4
 WORKER_PROCESSES = 2
 
 _ANSWER_SECONDS = 60.0

@@ -100,7 +100,6 @@ class JournalEntry(models.Model):
             ),
             # What the postings' composite foreign key points to.
             models.UniqueConstraint(fields=["id", "currency"], name="entry_has_one_currency"),
-            models.CheckConstraint(name="entry_kind_is_known", condition=Q(kind__in=EntryKind.values)),
             models.CheckConstraint(name="entry_moves_something", condition=Q(amount_minor__gt=0)),
             models.CheckConstraint(name="entry_attempts_count_from_one", condition=Q(attempt_number__gte=1)),
             models.CheckConstraint(name="entry_has_a_reference", condition=~Q(reference="")),

@@ -7,11 +7,14 @@ from collections.abc import Iterable
 
 import pgtrigger
 
+from rails.base import SettlementProvider
 from rails.models.guards import Fsm, Guard
 from rails.models.guards import append_only as append_only
 from rails.models.guards import never_removed as never_removed
-from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT
+from settlements.statuses import EVENT_WORDS, STRATEGIES_FROM_LOOSE_TO_STRICT, EventState, RiskTier
 from settlements.transitions import INITIAL, TRANSITIONS
+
+METHODS = [provider.method for provider in SettlementProvider]
 
 
 def refuse(sentence: str) -> str:
@@ -53,6 +56,7 @@ SETTLEMENT_IS = ("id", "intent_id", "event_type", "amount_minor", "currency", "o
 DECISION_IS = ("risk_tier", "risk_score", "rule", "explanation", "inputs", "policy_version")
 RELEASE_IS = ("reference", "released_at", "settled_at")
 
+# Words and amounts: in the trigger, not in CHECKs, which PostgreSQL reads anew for every statement (ADR 0018).
 # On insert: the initial statuses, a live intent. On update: what never changes and what only tightens.
 SETTLEMENT_ROW = Guard(
     name="row_is_lawful",
@@ -60,7 +64,21 @@ SETTLEMENT_ROW = Guard(
     operation=pgtrigger.Insert | pgtrigger.Update,
     declare=[("strategies", "text[]")],
     func=f"""
+        strategies := ARRAY[{_words(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
+        IF array_position(strategies, NEW.strategy::text) IS NULL
+           OR NEW.risk_tier NOT IN ({_words(RiskTier)})
+           OR NEW.rail NOT IN ({_words(METHODS)})
+        THEN
+            {refuse("strategy, tier and rail of a settlement are known words")}
+        END IF;
+        IF NEW.rail = 'wire' AND NEW.approvals_required < 2 THEN
+            {refuse("a wire needs two approvers")}
+        END IF;
         IF TG_OP = 'INSERT' THEN
+            IF NOT ((NEW.origin = 'EVENT' AND NEW.event_id IS NOT NULL)
+                    OR (NEW.origin = 'SETTLE' AND NEW.event_id IS NULL)) THEN
+                {refuse("a settlement that an event brought names its event")}
+            END IF;
             IF NEW.status NOT IN ({_words(sorted(INITIAL))}) THEN
                 {refuse("a settlement does not begin in this status")}
             END IF;
@@ -73,7 +91,6 @@ SETTLEMENT_ROW = Guard(
         IF ({_of("NEW", SETTLEMENT_IS)}) IS DISTINCT FROM ({_of("OLD", SETTLEMENT_IS)}) THEN
             {refuse("intent, event type, amount, currency and origin of a settlement never change")}
         END IF;
-        strategies := ARRAY[{_words(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
         IF array_position(strategies, NEW.strategy::text) < array_position(strategies, OLD.strategy::text) THEN
             {refuse("a strategy is never loosened")}
         END IF;
@@ -93,6 +110,20 @@ SETTLEMENT_ROW = Guard(
         END IF;
         IF NEW.rail <> OLD.rail AND OLD.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') THEN
             {refuse("the rail is frozen once the settlement was submitted")}
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+EVENT_ROW = Guard(
+    name="words_are_known",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert | pgtrigger.Update,
+    func=f"""
+        IF NEW.event_type NOT IN ({_words(EVENT_WORDS)})
+           OR NEW.state NOT IN ({_words(EventState)})
+        THEN
+            {refuse("type and state of an event are known words")}
         END IF;
         RETURN NEW;
     """,

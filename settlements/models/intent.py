@@ -4,12 +4,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from rails.base import SettlementProvider
 from settlements.models import guards
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
-
-METHODS = [provider.value.lower() for provider in SettlementProvider]
 
 
 class PaymentIntent(models.Model):
@@ -47,7 +44,7 @@ class PaymentIntent(models.Model):
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="intent_amount_is_positive"),
             models.CheckConstraint(condition=Q(status__in=list(IntentStatus)), name="intent_status_is_known"),
             models.CheckConstraint(condition=Q(risk_tier__in=list(RiskTier)), name="intent_tier_is_known"),
-            models.CheckConstraint(condition=Q(payment_method__in=METHODS), name="payment_method_is_known"),
+            models.CheckConstraint(condition=Q(payment_method__in=guards.METHODS), name="payment_method_is_known"),
             models.CheckConstraint(
                 condition=Q(risk_score__isnull=True) | Q(risk_score__gte=0, risk_score__lte=1),
                 name="intent_risk_score_lies_in_0_to_1",

@@ -6,9 +6,6 @@ from django.db.models import Q
 
 from settlements.models import guards
 from settlements.models.freight_token import Shipment
-from settlements.statuses import EventState, EventType, StoredEventType
-
-EVENT_WORDS = [*EventType, *StoredEventType]
 
 
 class EventSource(models.Model):
@@ -59,8 +56,6 @@ class ShipmentEvent(models.Model):
         permissions = [("post_events", "Can post shipment events")]
         constraints = [
             models.UniqueConstraint(fields=["source", "message_id"], name="one_event_per_source_and_message"),
-            models.CheckConstraint(condition=Q(event_type__in=EVENT_WORDS), name="event_type_is_known"),
-            models.CheckConstraint(condition=Q(state__in=list(EventState)), name="event_state_is_known"),
         ]
         indexes = [
             models.Index(fields=["shipment", "id"], name="events_of_a_shipment"),
@@ -68,6 +63,7 @@ class ShipmentEvent(models.Model):
         ]
         triggers = [
             *guards.never_removed(),
+            guards.EVENT_ROW,
             guards.fixed(
                 "id",
                 "source_id",

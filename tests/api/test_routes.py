@@ -6,7 +6,6 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from settlements.api.endpoint import Endpoint
 
-
 # Redirects for people who type half of an address.
 TO_THE_ADMIN = {"", "admin"}
 

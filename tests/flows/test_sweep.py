@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -39,6 +40,22 @@ def delayed(api: Api, number: int = 1, **intent: Any) -> list[int]:
     intents = [api.intent(token, **intent) for _ in range(number)]
     api.event(shipment, "PICKUP_CONFIRMED")
     return intents
+
+
+@contextmanager
+def broken(table: str, condition: str = "true") -> Iterator[None]:
+    """The database itself fails on inserts into a table that meet a condition."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION break_some() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN IF {condition} THEN RAISE 'broken'; END IF; RETURN NEW; END $$;"
+            f"CREATE TRIGGER break_some BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION break_some()"
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER break_some ON {table}; DROP FUNCTION break_some()")
 
 
 def sweep() -> release.SweepReport:
@@ -139,21 +156,12 @@ def test_a_recipient_without_payouts_waits_and_the_others_do_not(api: Api) -> No
 def test_one_bad_row_never_stops_the_others(live: Api) -> None:
     delayed(live, 3)
     bad = MilestoneSettlement.objects.earliest("pk")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION break_one() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN IF NEW.milestone_id = {bad.pk} THEN RAISE 'broken'; END IF; RETURN NEW; END $$;"
-            "CREATE TRIGGER break_one BEFORE INSERT ON rails_journalentry FOR EACH ROW EXECUTE FUNCTION break_one()"
-        )
-    try:
+    with broken("rails_journalentry", f"NEW.milestone_id = {bad.pk}"):
         assert sweep() == release.SweepReport(released=2, failed=1)
         bad.refresh_from_db()
         assert bad.status == "DELAYED"
         assert "broken" in bad.error
         assert sweep() == release.SweepReport(), "put off, so that it is not in the way of the next ones"
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER break_one ON rails_journalentry; DROP FUNCTION break_one()")
     MilestoneSettlement.objects.filter(pk=bad.pk).update(retry_at=None)
     assert sweep() == release.SweepReport(released=1)
 
@@ -247,6 +255,21 @@ def test_processing_that_fails_keeps_the_event_and_the_sweep_makes_up_for_it(
     assert ShipmentEvent.objects.get().error == ""
 
 
+@pytest.mark.parametrize("table", ["rails_journalentry", "settlements_milestonesettlement", "settlements_auditevent"])
+def test_processing_that_the_database_refuses_keeps_the_event_too(live: Api, table: str) -> None:
+    token, shipment = live.token()
+    intent = live.intent(token)
+    with broken(table):
+        answer = live.event(shipment, event_id="m")
+        assert (answer.status_code, answer.json()["processed_at"]) == (202, None)
+        event = ShipmentEvent.objects.get()
+        assert (event.state, event.processed_at, "broken" in event.error) == ("WAITING", None, True)
+        assert inbox.sweep(now=timezone.now()) == 0
+    assert JournalEntry.objects.count() == 0
+    assert inbox.sweep(now=timezone.now()) == 1
+    assert live.milestones(intent)["POD_CONFIRMED"]["status"] == "approved"
+
+
 def test_after_ten_sweeps_an_event_is_marked_failed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     token, shipment = api.token()
     api.intent(token)
@@ -267,4 +290,4 @@ def test_an_event_has_a_fixed_number_of_statements(live: Api, intents: int) -> N
     live.event(shipment, "PICKUP_CONFIRMED")
     with CaptureQueriesContext(connection) as queries:
         assert live.event(shipment).json()["milestone_settlements_created"] == intents
-    assert len(queries) == 11
+    assert len(queries) == 10

@@ -194,7 +194,7 @@ class TestARelease:
 
     def test_by_wire_needs_two_approvers_whatever_the_strategy(self, refused: Refused) -> None:
         intent = an_intent()
-        with refused("a_wire_needs_two_approvers"):
+        with refused("a wire needs two approvers"):
             by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=1)
         with refused(NEEDS_APPROVERS):
             by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=2, status="RELEASING")

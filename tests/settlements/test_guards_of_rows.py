@@ -91,7 +91,7 @@ class TestASettlement:
         by_hand.change(settlement, approvals_required=3)
 
     def test_needs_one_approver_at_least(self, refused: Refused) -> None:
-        with refused("a_wire_needs_two_approvers"):
+        with refused("a wire needs two approvers"):
             by_hand.insert_settlement(an_intent(), POD, approvals_required=0)
 
     def test_keeps_its_rail_once_submitted(self, refused: Refused) -> None:
@@ -124,7 +124,10 @@ class TestASettlement:
 
     def test_of_amount_zero_is_refused_even_with_every_trigger_asleep(self, behind_the_guards: Sql) -> None:
         settlement = settlement_of(an_intent(risk=HIGH), PICKUP)
-        with pytest.raises(DatabaseError, match="zero_is_pending_or_cancelled"), transaction.atomic():
+        with (
+            pytest.raises(DatabaseError, match="zero_is_pending_or_cancelled"),
+            transaction.atomic(),
+        ):
             behind_the_guards(
                 "UPDATE settlements_milestonesettlement SET status = 'APPROVED', reference = 'x', released_at = now() "
                 "WHERE id = %s",

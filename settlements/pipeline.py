@@ -1,0 +1,31 @@
+"""Fewer waits on the hot path: statements whose answers nobody needs yet travel together with the next one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+
+@contextmanager
+def pipelined() -> Iterator[None]:
+    """Inside, a statement is only queued; the queue is sent when a result is fetched, and at the end.
+
+    What fails is raised where the next result is fetched, or at the end, as Django's own database error; nothing
+    more can be asked inside then. To be opened inside the transaction it serves. PostgreSQL's pipeline mode.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+def mark() -> None:
+    """Sets a savepoint that `back_to_mark` returns to; its name is fixed, so it is prepared once."""
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT mark")
+
+
+def back_to_mark() -> None:
+    """Takes back what was written since `mark` and makes the transaction usable again; outside any pipeline."""
+    transaction.set_rollback(False)
+    with connection.cursor() as cursor:
+        cursor.execute("ROLLBACK TO SAVEPOINT mark")
