@@ -18,6 +18,6 @@ USER chainpay
 # Neither value outlives this step: collecting static files talks to no database and signs nothing.
 RUN SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused python manage.py collectstatic --noinput
 EXPOSE 8003
-CMD ["gunicorn", "chainpay.wsgi:application", "--bind", "0.0.0.0:8003", "--no-control-socket", \
-     "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--graceful-timeout", "15", \
-     "--worker-tmp-dir", "/dev/shm"]
+CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8003", \
+     "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--workers-kill-timeout", "15", \
+     "chainpay.wsgi:application"]

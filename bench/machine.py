@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-_PACKAGES = ("Django", "djangorestframework", "psycopg", "gunicorn")
+_PACKAGES = ("Django", "djangorestframework", "psycopg", "granian")
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 
 

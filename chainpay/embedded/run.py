@@ -23,7 +23,8 @@ DEMO_LOGINS = "officer1, officer2, manager1, finance1, ops1, auditor1"
 DEMO_PASSWORD = "chainpay-demo"
 
 WEB_PROCESSES = 2
-WEB_THREADS = 4
+# More threads only wait for each other's turn in the interpreter (docs/performance.md).
+WEB_THREADS = 2
 WORKER_PROCESSES = 2
 
 _ANSWER_SECONDS = 60.0
@@ -138,10 +139,11 @@ def _step(run: Run, *words: str) -> None:
 def web_command(port: int) -> Line:
     """The production web server on loopback; the one place that names it."""
     return [
-        *(sys.executable, "-m", "gunicorn", "chainpay.wsgi:application"),
-        *("--bind", f"{ADDRESS}:{port}", "--no-control-socket"),
-        *("--worker-class", "gthread", "--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
-        *("--graceful-timeout", "15"),
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", ADDRESS, "--port", str(port)),
+        *("--workers", str(WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS)),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "15", "--log-level", "warning"),
+        "chainpay.wsgi:application",
     ]
 
 

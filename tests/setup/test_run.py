@@ -51,7 +51,7 @@ class Supervisor:
 
     def web(self) -> int | None:
         """The process id of the web server's first process."""
-        servers = [pid for pid in self.family() if process.runs(pid=pid, mentioning="gunicorn")]
+        servers = [pid for pid in self.family() if process.runs(pid=pid, mentioning="granian")]
         return servers[0] if servers else None
 
     def send(self, number: signal.Signals) -> None:
