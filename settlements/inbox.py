@@ -8,8 +8,8 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 
 from settlements import locks, milestones
-from settlements.pipeline import back_to_mark, mark, pipelined
 from settlements.refusals import Kind, Refusal
+from settlements.statements import back_to_mark, mark, pipelined
 from settlements.statuses import EventState, EventType
 
 logger = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from django.db import connection
 from rails.money import Money
 from settlements import audit
 from settlements.policy import Decision, score_text
+from settlements.statements import bigints
 from settlements.statuses import EventType, Origin, SettlementStatus
 from settlements.transitions import may_follow
 
@@ -192,7 +193,7 @@ def block(blocked: Sequence[tuple[int, int, SettlementStatus, str]], *, actor: s
 def refresh_intents(intent_ids: Sequence[int]) -> None:
     """Stores the status of intents as their settlements have it now."""
     with connection.cursor() as cursor:
-        cursor.execute(_INTENT_STATUS, [list(intent_ids)])
+        cursor.execute(_INTENT_STATUS, [bigints(intent_ids)])
 
 
 def _row(new: NewSettlement, now: datetime) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rails.money import Money
 from settlements import audit, candidates, lifecycle, release
 from settlements.lifecycle import NewSettlement
 from settlements.policy import Decision, approvals_required, decide_at_event, decide_at_settle, nothing_to_release
+from settlements.statements import bigints
 from settlements.statuses import EventType, Origin, ReleaseStrategy, SettlementStatus
 
 logger = logging.getLogger(__name__)
@@ -130,8 +131,8 @@ def _process(
             statement,
             {
                 "shipment": shipment_pk,
-                "events": None if event_ids is None else list(event_ids),
-                "intents": None if intent_ids is None else list(intent_ids),
+                "events": None if event_ids is None else bigints(event_ids),
+                "intents": None if intent_ids is None else bigints(intent_ids),
             },
         )
         milestones = [_milestone(row, origin, heads) for row in cursor.fetchall()]

@@ -43,10 +43,11 @@ _SUM_AT_COMMIT = """
 # A finished entry is full, so a posting added later is one too many.
 _NO_MORE_THAN_THE_ENTRY = """
     IF EXISTS (
-        SELECT 1 FROM rails_journalentry entry JOIN rails_posting posting ON posting.entry_id = entry.id
-        WHERE entry.id IN (SELECT entry_id FROM written)
-        GROUP BY entry.id
-        HAVING SUM(posting.amount_minor) > entry.amount_minor OR bool_or(posting.posted_at <> entry.posted_at)
+        SELECT 1 FROM rails_journalentry entry WHERE entry.id = NEW.entry_id AND (
+            entry.posted_at <> NEW.posted_at OR entry.amount_minor < (
+                SELECT SUM(posting.amount_minor) FROM rails_posting posting WHERE posting.entry_id = entry.id
+            )
+        )
     ) THEN
         RAISE EXCEPTION 'Postings exceed their entry, or have another time' USING ERRCODE = 'check_violation';
     END IF;
@@ -165,10 +166,8 @@ class Posting(models.Model):
         triggers = [
             Guard(
                 name="postings_fit_their_entry",
-                level=pgtrigger.Statement,
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                referencing=pgtrigger.Referencing(new="written"),  # type: ignore[no-untyped-call]
                 func=_NO_MORE_THAN_THE_ENTRY,
             ),
             *append_only(),

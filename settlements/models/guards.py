@@ -129,7 +129,8 @@ EVENT_ROW = Guard(
     """,
 )
 
-# Every move that lets money go is authorised, and nothing stands in its way (SPEC section 6).
+# Every move that lets money go is authorised, and nothing stands in its way (SPEC section 6). A new settlement has no
+# hold yet, and SETTLEMENT_ROW has looked at its intent.
 SETTLEMENT_CLAIM = Guard(
     name="release_is_authorised",
     when=pgtrigger.Before,
@@ -148,12 +149,14 @@ SETTLEMENT_CLAIM = Guard(
         IF is_local <> (NEW.status = 'APPROVED') THEN
             {refuse("a local rail approves at once, a remote rail passes through RELEASING")}
         END IF;
-        IF EXISTS (SELECT 1 FROM settlements_paymentintent i
-                   WHERE i.id = NEW.intent_id AND i.cancelled_at IS NOT NULL) THEN
-            {refuse("nothing is released for a cancelled intent")}
-        END IF;
-        IF EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = NEW.id AND h.lifted_at IS NULL) THEN
-            {refuse("nothing is released while a hold is open")}
+        IF TG_OP = 'UPDATE' THEN
+            IF EXISTS (SELECT 1 FROM settlements_paymentintent i
+                       WHERE i.id = NEW.intent_id AND i.cancelled_at IS NOT NULL) THEN
+                {refuse("nothing is released for a cancelled intent")}
+            END IF;
+            IF EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = NEW.id AND h.lifted_at IS NULL) THEN
+                {refuse("nothing is released while a hold is open")}
+            END IF;
         END IF;
         IF NEW.strategy IN ('MANUAL_REVIEW', 'PENDING') OR NEW.rail = 'wire' OR (
             NEW.strategy = 'DELAYED'

@@ -91,7 +91,7 @@ class TestASettlement:
         by_hand.change(settlement, approvals_required=3)
 
     def test_needs_one_approver_at_least(self, refused: Refused) -> None:
-        with refused("a wire needs two approvers"):
+        with refused("somebody_approves"):
             by_hand.insert_settlement(an_intent(), POD, approvals_required=0)
 
     def test_keeps_its_rail_once_submitted(self, refused: Refused) -> None:

@@ -1,6 +1,6 @@
-"""Fewer waits on the hot path: statements whose answers nobody needs yet travel together with the next one."""
+"""What makes the hot path light: statements that travel together, a savepoint, and cheap parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection, transaction
@@ -16,6 +16,11 @@ def pipelined() -> Iterator[None]:
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
+
+
+def bigints(ids: Iterable[int]) -> str:
+    """The literal of a bigint[]: a text costs the client far less than a list whose type it has to find out."""
+    return f"{{{','.join(map(str, ids))}}}"
 
 
 def mark() -> None:
