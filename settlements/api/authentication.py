@@ -14,7 +14,6 @@ from settlements.api.errors import CHALLENGE, Refused, unauthenticated
 from settlements.api.permissions import DECISIONS, Permission
 
 DEMO_ACTOR: Final = "demo"
-PLATFORM: Final = "platform"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # Bearer keys and webhook signatures do not exist yet, so whoever shows one shows a wrong one.
 _UNKNOWN_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_WEBHOOK_SIGNATURE")
@@ -24,12 +23,11 @@ _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who sent a request: `actor` is what the audit trail names, `source_name` the event source it posts as."""
+    """Who sent a request: `actor` is what the audit trail names. Events are posted as the platform's source."""
 
     actor: str
     user: User | None
     is_demo: bool
-    source_name: str = PLATFORM
 
     def may(self, permission: Permission) -> bool:
         """Whether the caller has a permission; the demo client has all but the decisions."""

@@ -58,7 +58,6 @@ class Probe(Endpoint):
             {
                 "actor": self.caller.actor,
                 "user": self.caller.user and self.caller.user.pk,
-                "source": self.caller.source_name,
                 "skip": self.query.integer("skip", default=0, lowest=0, highest=1000),
                 "limit": self.query.integer("limit", default=10, lowest=1, highest=100),
                 "colour": self.query.choice("colour", Colour),

@@ -95,9 +95,9 @@ def api(db: None) -> Api:
 def live(transactional_db: None) -> Iterator[Api]:
     """The same with real commits, so that threads and processes see what happened."""
     EventSource.objects.get_or_create(name="platform", defaults={"kind": "platform", "created_at": timezone.now()})
-    events.source_named.cache_clear()
+    events.platform.cache_clear()
     yield Api()
-    events.source_named.cache_clear()
+    events.platform.cache_clear()
 
 
 def at_once(calls: Sequence[Callable[[], Value]], *, threads: int = 8) -> list[Value]:
