@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,10 +17,9 @@ from django.utils import timezone
 
 from rails import recipients, switches
 from rails.base import SettlementProvider
-from rails.internal.rail import InternalLedgerRail
 from rails.models import JournalEntry
-from settlements import holds, inbox, release, tasks
-from settlements.models import AuditEvent, MilestoneSettlement, PaymentIntent, ShipmentEvent
+from settlements import holds, release, tasks
+from settlements.models import AuditEvent, MilestoneSettlement, PaymentIntent
 from tests.flows.conftest import Api, at_once
 from tests.flows.copies import delayed_intents
 
@@ -40,22 +38,6 @@ def delayed(api: Api, number: int = 1, **intent: Any) -> list[int]:
     intents = [api.intent(token, **intent) for _ in range(number)]
     api.event(shipment, "PICKUP_CONFIRMED")
     return intents
-
-
-@contextmanager
-def broken(table: str, condition: str = "true") -> Iterator[None]:
-    """The database itself fails on inserts into a table that meet a condition."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION break_some() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN IF {condition} THEN RAISE 'broken'; END IF; RETURN NEW; END $$;"
-            f"CREATE TRIGGER break_some BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION break_some()"
-        )
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"DROP TRIGGER break_some ON {table}; DROP FUNCTION break_some()")
 
 
 def sweep() -> release.SweepReport:
@@ -153,17 +135,13 @@ def test_a_recipient_without_payouts_waits_and_the_others_do_not(api: Api) -> No
 
 
 @pytest.mark.usefixtures("_due_at_once")
-def test_one_bad_row_never_stops_the_others(live: Api) -> None:
-    delayed(live, 3)
-    bad = MilestoneSettlement.objects.earliest("pk")
-    with broken("rails_journalentry", f"NEW.milestone_id = {bad.pk}"):
-        assert sweep() == release.SweepReport(released=2, failed=1)
-        bad.refresh_from_db()
-        assert bad.status == "DELAYED"
-        assert "broken" in bad.error
-        assert sweep() == release.SweepReport(), "put off, so that it is not in the way of the next ones"
-    MilestoneSettlement.objects.filter(pk=bad.pk).update(retry_at=None)
-    assert sweep() == release.SweepReport(released=1)
+def test_settling_by_request_goes_around_no_hold(api: Api) -> None:
+    (intent,) = delayed(api, schedule={"type": "custom", "items": [{"event_type": "PICKUP_CONFIRMED", "share": 1}]})
+    holds.place(MilestoneSettlement.objects.get().pk, reason="claim", actor="user:ops1", now=timezone.now())
+    answer = api.post(f"/payment_intents/{intent}/settle")
+    assert (answer.status_code, answer.json()["action_taken"]) == (200, "delayed")
+    assert answer.json()["milestones"][0]["blocked_reason"] == "on hold"
+    assert JournalEntry.objects.count() == 0
 
 
 @pytest.mark.usefixtures("_due_at_once")
@@ -229,57 +207,6 @@ def start_sweeping_process() -> "subprocess.Popen[bytes]":
         "CHAINPAY_LOG_LEVEL": "ERROR",
     }
     return subprocess.Popen([sys.executable, "-c", program], env=environment)
-
-
-def test_processing_that_fails_keeps_the_event_and_the_sweep_makes_up_for_it(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token, shipment = api.token()
-    intent = api.intent(token)
-
-    def breaks(*args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("the ledger is upset")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(InternalLedgerRail, "process_settlements", breaks)
-        answer = api.event(shipment, event_id="m")
-        assert (answer.status_code, answer.json()["processed_at"]) == (202, None)
-        event = ShipmentEvent.objects.get()
-        assert (event.state, event.error) == ("WAITING", "RuntimeError: the ledger is upset")
-        assert api.milestones(intent) == {}
-        assert inbox.sweep(now=timezone.now()) == 0
-        assert api.event(shipment, event_id="m").status_code == 202
-    assert inbox.sweep(now=timezone.now()) == 1
-    assert api.milestones(intent)["POD_CONFIRMED"]["status"] == "approved"
-    assert api.event(shipment, event_id="m").json()["milestone_settlements_created"] == 1
-    assert ShipmentEvent.objects.get().error == ""
-
-
-@pytest.mark.parametrize("table", ["rails_journalentry", "settlements_milestonesettlement", "settlements_auditevent"])
-def test_processing_that_the_database_refuses_keeps_the_event_too(live: Api, table: str) -> None:
-    token, shipment = live.token()
-    intent = live.intent(token)
-    with broken(table):
-        answer = live.event(shipment, event_id="m")
-        assert (answer.status_code, answer.json()["processed_at"]) == (202, None)
-        event = ShipmentEvent.objects.get()
-        assert (event.state, event.processed_at, "broken" in event.error) == ("WAITING", None, True)
-        assert inbox.sweep(now=timezone.now()) == 0
-    assert JournalEntry.objects.count() == 0
-    assert inbox.sweep(now=timezone.now()) == 1
-    assert live.milestones(intent)["POD_CONFIRMED"]["status"] == "approved"
-
-
-def test_after_ten_sweeps_an_event_is_marked_failed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    token, shipment = api.token()
-    api.intent(token)
-    monkeypatch.setattr(InternalLedgerRail, "process_settlements", lambda *_, **__: 1 // 0)
-    api.event(shipment)
-    for _ in range(9):
-        inbox.sweep(now=timezone.now())
-    assert ShipmentEvent.objects.get().state == "WAITING"
-    inbox.sweep(now=timezone.now())
-    assert (ShipmentEvent.objects.get().state, ShipmentEvent.objects.get().sweeps) == ("FAILED", 10)
 
 
 @pytest.mark.parametrize("intents", [1, 100])
