@@ -249,7 +249,7 @@ def test_a_tokens_absent_fields_keep_their_value(api: Api) -> None:
 
 
 def test_settle_answers_rejected_once_the_risk_is_high_whatever_was_delayed_before(api: Api) -> None:
-    token, shipment = api.token(risk="0.50")
+    token, _ = api.token(risk="0.50")
     intent = api.intent(token)
     api.post(f"/payment_intents/{intent}/settle")
     api.put(f"/freight_tokens/{token}", {"risk_score": "0.9"})
