@@ -150,17 +150,17 @@ def is_conflict(error: OperationalError) -> bool:
 
 def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
     _check_reach(message)
-    stored = _store(message, now)
-    if stored is None:
+    # Twice, for the shipment may be new, and a copy of this message may have stored it and itself meanwhile.
+    for _ in range(2):
+        stored = _store(message, now)
+        if stored is not None:
+            event_id, shipment_pk = stored
+            return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
         earlier = _earlier(message)
         if earlier is not None:
             return earlier
         locks.of_reference(message.shipment_id)
-        stored = _store(message, now)
-    if stored is None:
-        raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
-    event_id, shipment_pk = stored
-    return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
+    raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
 
 
 def _store(message: Message, now: datetime) -> tuple[int, int] | None:
