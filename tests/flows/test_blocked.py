@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -67,3 +68,16 @@ def test_an_immediate_release_that_a_person_moved_to_later_waits_until_then(api:
     assert sweep() == release.SweepReport()
     assert api.post(f"/payment_intents/{intent}/settle").json()["action_taken"] == "delayed"
     assert JournalEntry.objects.count() == 0
+
+
+def test_a_settlement_whose_rail_is_not_there_never_stops_the_others(api: Api, settings: Any) -> None:
+    settings.CHAINPAY_HOLD_SECONDS = -1
+    bad = delayed(api)
+    MilestoneSettlement.objects.update(rail="stripe")
+    token, shipment = api.token(risk="0.50")
+    api.intent(token)
+    api.event(shipment, "PICKUP_CONFIRMED")
+    assert sweep() == release.SweepReport(released=1, failed=1)
+    bad.refresh_from_db()
+    assert (bad.status, "stripe" in bad.error) == ("DELAYED", True)
+    assert JournalEntry.objects.count() == 1

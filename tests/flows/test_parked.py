@@ -28,3 +28,13 @@ def test_copies_of_the_first_message_of_a_shipment_at_once_get_one_answer(
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
     assert ShipmentEvent.objects.filter(message_id="event_id:same").count() == 1
+
+
+def test_no_event_stays_parked_once_an_intent_has_come_for_its_shipment(api: Api) -> None:
+    token, shipment = api.token()
+    for event_type in ("POD_CONFIRMED", "POD_CONFIRMED", "PICKUP_CONFIRMED"):
+        api.event(shipment, event_type, event_id=ShipmentEvent.objects.count() + 1)
+    api.event("ELSEWHERE")
+    intent = api.intent(token, schedule={"type": "full_on_pod"})
+    assert list(api.milestones(intent)) == ["POD_CONFIRMED"]
+    assert ShipmentEvent.objects.filter(state="PARKED").get().shipment.shipment_id == "ELSEWHERE"

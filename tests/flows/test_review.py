@@ -245,6 +245,16 @@ def test_force_approval_is_an_officers_approval_of_all_that_waits(api: Api, risk
 
 
 @pytest.mark.usefixtures("staff")
+@pytest.mark.parametrize("who", [None, "ops1"])
+def test_who_may_not_force_is_told_so_before_anything_else(api: Api, who: str | None) -> None:
+    token, _ = api.token(risk="0.81")
+    intent = api.intent(token)
+    answer = Api(who).post(f"/payment_intents/{intent}/settle", {"force_approval": True, "surprise": 1})
+    assert answer.status_code == 403
+    assert api.milestones(intent) == {}
+
+
+@pytest.mark.usefixtures("staff")
 def test_force_approval_goes_around_no_rule(api: Api) -> None:
     token, _ = api.token(risk="0.81")
     intent = Api("officer1").intent(token, 50_000)
