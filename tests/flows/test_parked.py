@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from settlements import inbox
+from settlements import locks
 from settlements.models import ShipmentEvent
 from tests.flows.conftest import Api, at_once
 
@@ -15,15 +15,15 @@ COPIES = 12
 def test_copies_of_the_first_message_of_a_shipment_at_once_get_one_answer(
     live: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, barrier = inbox.locks.of_reference, threading.Barrier(COPIES)
+    real, barrier = locks.of_reference, threading.Barrier(COPIES)
 
-    def together(shipment_id: str) -> inbox.locks.LockedShipment:
+    def together(shipment_id: str) -> locks.LockedShipment:
         """All have looked for the message and found neither it nor its shipment."""
         barrier.wait(timeout=20)
         return real(shipment_id)
 
     live.event("HEARD-OF")
-    monkeypatch.setattr(inbox.locks, "of_reference", together)
+    monkeypatch.setattr(locks, "of_reference", together)
     answers = at_once([partial(live.event, "NEVER-HEARD-OF", event_id="same")] * COPIES, threads=COPIES)
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
