@@ -16,7 +16,7 @@ from settlements.statuses import ReleaseStrategy, SettlementStatus
 # FOR SHARE on the recipient: an edit waits until this decision is committed, and then voids it.
 _LOCK_RECIPIENT = """
     SELECT r.id FROM rails_recipient r JOIN settlements_paymentintent i ON i.recipient_id = r.id
-    WHERE i.id = (SELECT s.intent_id FROM settlements_milestonesettlement s WHERE s.id = %s) FOR SHARE OF r
+    WHERE i.id = %s FOR SHARE OF r
 """
 _FACTS = f"""
     SELECT settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
@@ -132,6 +132,12 @@ def approve(settlement_id: int, *, officer: Officer, reason: str, version: str, 
         return approve_locked(settlement_id, officer=officer, reason=reason, version=version, now=now)
 
 
+def lock_recipient(intent_id: int) -> None:
+    """Keeps the intent's recipient as it is until the transaction ends; its shipment is locked already."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_RECIPIENT, [intent_id])
+
+
 def approve_locked(settlement_id: int, *, officer: Officer, reason: str, version: str | None, now: datetime) -> Decided:
     """The same with the shipment already locked; `version` None when the caller has checked the intent's."""
     candidate, facts = _open_case(settlement_id, officer, version)
@@ -204,11 +210,11 @@ class _Facts:
 
 def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tuple[Candidate, _Facts]:
     """The settlement under lock, if it waits for a decision and is what the officer saw."""
+    (candidate,) = candidates.read([settlement_id])
+    lock_recipient(candidate.intent_id)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_RECIPIENT, [settlement_id])
         cursor.execute(_FACTS, [officer.pk, settlement_id])
         facts = _Facts(*cursor.fetchone())
-    (candidate,) = candidates.read([settlement_id])
     if facts.cancelled:
         raise NotWaiting("The payment intent was cancelled; nothing is released for it any more.")
     if not release.still_waits(candidate):

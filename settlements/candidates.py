@@ -87,12 +87,15 @@ class Candidate:
 
     @property
     def authorised(self) -> bool:
-        """IMMEDIATE, DELAYED and due, or approvals complete (SPEC section 6); never on wire without approvals."""
+        """IMMEDIATE, DELAYED and due, or approvals complete (SPEC section 6); never on wire without approvals.
+
+        An IMMEDIATE one that had to wait is DELAYED and due at once, unless a person has moved its date since.
+        """
         if self.approvals_complete:
             return True
         if self.rail == "wire" or self.strategy.needs_a_person:
             return False
-        return self.strategy is ReleaseStrategy.IMMEDIATE or self.due
+        return self.due if self.status is SettlementStatus.DELAYED else self.strategy is ReleaseStrategy.IMMEDIATE
 
     @property
     def obstacle(self) -> str:

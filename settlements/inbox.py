@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 3
 SWEEPS_BEFORE_FAILED = 10
 _CONFLICTS = {"40P01", "40001"}  # deadlock detected, could not serialise
+_SERVER_GONE = ("08", "57P")  # connection exceptions; shut down or restarted by its operator
 
 # Locks the shipment and stores the message as processed, which it is when this transaction commits.
 # No row: the message was stored before, or the shipment is a new one.
@@ -45,7 +46,7 @@ _DONE = """
 _FAILED = """
     UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s, processed_at = NULL,
         state = CASE WHEN sweeps + %s >= %s THEN 'FAILED' ELSE 'WAITING' END
-    WHERE id = %s
+    WHERE id = %s AND (state = 'WAITING' OR %s = 0)
 """
 _WAITING = "SELECT id FROM settlements_shipmentevent WHERE state = 'WAITING' ORDER BY id LIMIT %s"
 _SHIPMENT_OF = """
@@ -130,19 +131,16 @@ def receive(message: Message, *, now: datetime) -> Receipt:
             with transaction.atomic(durable=True):
                 return _receive(message, now=now, last_attempt=attempt == ATTEMPTS)
         except OperationalError as error:
-            if attempt == ATTEMPTS or not (is_conflict(error) or _reconnects()):
+            if attempt == ATTEMPTS or not (is_conflict(error) or _is_lost_connection(error)):
                 raise
             logger.info("Event %s met a deadlock or a lost connection; attempt %s", message.message_id, attempt + 1)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _reconnects() -> bool:
-    """Whether the connection was lost, and the next statement opens a new one."""
-    raw = connection.connection
-    if raw is None or not raw.closed or connection.in_atomic_block:
-        return False
-    connection.close()
-    return True
+def _is_lost_connection(error: OperationalError) -> bool:
+    """Whether the connection broke: the client noticed (no SQLSTATE) or the server said so as it went away."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return not connection.in_atomic_block and (state is None or state.startswith(_SERVER_GONE))
 
 
 def is_conflict(error: OperationalError) -> bool:
@@ -152,17 +150,17 @@ def is_conflict(error: OperationalError) -> bool:
 
 def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
     _check_reach(message)
-    stored = _store(message, now)
-    if stored is None:
+    # Twice, for the shipment may be new, and a copy of this message may have stored it and itself meanwhile.
+    for _ in range(2):
+        stored = _store(message, now)
+        if stored is not None:
+            event_id, shipment_pk = stored
+            return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
         earlier = _earlier(message)
         if earlier is not None:
             return earlier
         locks.of_reference(message.shipment_id)
-        stored = _store(message, now)
-    if stored is None:
-        raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
-    event_id, shipment_pk = stored
-    return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
+    raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
 
 
 def _store(message: Message, now: datetime) -> tuple[int, int] | None:
@@ -227,10 +225,13 @@ def _apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now:
 
 
 def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
-    """Keeps what went wrong; after ten sweeps the event is marked failed."""
+    """Keeps what went wrong; after ten sweeps the event is marked failed.
+
+    A sweep tells of it outside the shipment's lock: an event that another has processed meanwhile stays processed.
+    """
     words = f"{type(error).__name__}: {error}".replace("\x00", "")[:2000]
     with connection.cursor() as cursor:
-        cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id])
+        cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id, int(swept)])
 
 
 def _earlier(message: Message) -> Receipt | None:

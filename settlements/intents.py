@@ -122,10 +122,10 @@ def create(request: IntentRequest, *, actor: str, user_id: int | None = None, no
             )
         recipient = tokens.recipient_named(request.recipient_id) if request.recipient_id else token.recipient
         intent = _store(request, token, recipient, actor=actor, user_id=user_id, now=now)
-        created = milestones.process_milestones(shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now)
-        ShipmentEvent.objects.filter(
-            pk__in=[new.event_id for new in created if new.event_id], state=EventState.PARKED
-        ).update(state=EventState.PROCESSED)
+        milestones.process_milestones(shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now)
+        ShipmentEvent.objects.filter(shipment_id=shipment.pk, state=EventState.PARKED).update(
+            state=EventState.PROCESSED
+        )
         return intent.pk
 
 

@@ -49,8 +49,10 @@ _MOVE = """
     RETURNING s.id
 """
 
+# What waits with authority is for the sweep from now on, also before its hold is over; without authority no more.
 _BLOCK = """
-    UPDATE settlements_milestonesettlement s SET blocked_reason = b.reason, updated_at = %s
+    UPDATE settlements_milestonesettlement s SET blocked_reason = b.reason, updated_at = %s,
+        retry_at = CASE WHEN b.reason <> '' THEN now() END
     FROM unnest(%s::bigint[], %s::text[]) AS b (id, reason)
     WHERE s.id = b.id AND s.blocked_reason <> b.reason
 """

@@ -20,6 +20,8 @@ from settlements.statuses import ReleaseStrategy, SettlementStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
+# What one bad row can do to a batch: the database refuses it, its rail is not there, it is not where it was read.
+BAD_ROW = (DatabaseError, ValueError, lifecycle.LostRace)
 RETRY_AFTER_SECONDS = 900
 SWEEPER = "sweep"
 
@@ -230,7 +232,7 @@ def sweep(*, now: datetime, limit: int = BATCH) -> SweepReport:
             _say_what_is_blocked(now=now, limit=limit)
             ids = _claim(limit)
             return _report(release(candidates.read(ids), actor=SWEEPER, now=now))
-    except DatabaseError as error:
+    except BAD_ROW as error:
         logger.error("A sweep of %s due settlements failed and is tried one by one: %s", limit, error)
         return _one_by_one(now=now, limit=limit)
 
@@ -267,7 +269,7 @@ def _one_by_one(*, now: datetime, limit: int) -> SweepReport:
         try:
             with transaction.atomic(durable=True):
                 report += _report(_release_locked(settlement_id, shipment_pk, now=now))
-        except DatabaseError as error:
+        except BAD_ROW as error:
             log_failure(settlement_id, error)
             put_off([settlement_id], str(error))
             report += SweepReport(failed=1)

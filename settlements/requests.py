@@ -84,6 +84,8 @@ def settle(intent_id: int, *, actor: str, reason: str = "", force: Force | None 
     """
     with transaction.atomic():
         intent, shipment = intents.locked(intent_id)
+        if force:
+            approvals.lock_recipient(intent_id)
         if force and force.version != intent_version(intent_id):
             raise IntentVersionStale("The payment intent has changed since you read it.", field="version")
         audit.record(
@@ -96,7 +98,7 @@ def settle(intent_id: int, *, actor: str, reason: str = "", force: Force | None 
         release.release(waiting, actor=actor, reason=reason, now=now)
         if force:
             _force(intent_id, force, now=now)
-        return _result(intent, len(created))
+        return _result(intent, len(created), forced=force is not None)
 
 
 def _waiting_ids(intent_id: int) -> list[int]:
@@ -109,23 +111,23 @@ def _force(intent_id: int, force: Force, *, now: datetime) -> None:
         approvals.approve_locked(settlement_id, officer=force.officer, reason=force.reason, version=None, now=now)
 
 
-def _result(intent: PaymentIntent, created: int) -> Settled:
+def _result(intent: PaymentIntent, created: int, *, forced: bool) -> Settled:
     rows = MilestoneSettlement.objects.filter(intent=intent, amount_minor__gt=0).values_list("status", flat=True)
     statuses = [SettlementStatus(status) for status in rows]
     released = sum(status in {SettlementStatus.APPROVED, SettlementStatus.SETTLED} for status in statuses)
+    waits_or_refused = not {SettlementStatus.PENDING, SettlementStatus.REJECTED}.isdisjoint(statuses)
+    token = intent.freight_token
+    risk = candidates.risk_picture(intent.risk_score, token.risk_score, token.status)
+    tier = policy.decide_at_settle(risk, EventType.POD_CONFIRMED).tier
     if statuses and released == len(statuses):
         action = "approved"
-    elif SettlementStatus.DELAYED in statuses and not any(
-        status in {SettlementStatus.PENDING, SettlementStatus.REJECTED} for status in statuses
-    ):
+    elif not forced and tier is not RiskTier.HIGH and SettlementStatus.DELAYED in statuses and not waits_or_refused:
         action = "delayed"
     else:
         action = "rejected"
-    token = intent.freight_token
-    risk = candidates.risk_picture(intent.risk_score, token.risk_score, token.status)
     return Settled(
         action_taken=action,
-        tier=policy.decide_at_settle(risk, EventType.POD_CONFIRMED).tier,
+        tier=tier,
         created=created,
         released=released,
         waiting=sum(status in _WAITING for status in statuses),

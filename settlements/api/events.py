@@ -65,7 +65,7 @@ def canonical(body: dict[str, Any]) -> bytes:
 
 
 def _exact(value: object) -> str:
-    if isinstance(value, Decimal | int):
+    if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} does not come out of JSON")
 

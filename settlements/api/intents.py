@@ -103,6 +103,8 @@ class Settle(Endpoint):
     body_optional = True
 
     def post(self, request: Request, intent_id: int) -> HttpResponse:
+        if self.body.get("force_approval") is True:
+            self.caller.require(Permission.DECIDE_SETTLEMENT)
         with Fields(self.body, allowed=("force_approval", "reason", "version")) as fields:
             forced = fields.boolean("force_approval", default=False)
             if forced:
@@ -113,7 +115,6 @@ class Settle(Endpoint):
                 fields.maybe_text("version")
         force = None
         if forced:
-            self.caller.require(Permission.DECIDE_SETTLEMENT)
             force = requests.Force(officer=officer(self.caller.user), reason=reason, version=version)
         result = requests.settle(intent_id, actor=self.caller.actor, reason=reason, force=force, now=timezone.now())
         intent = found(intent_id)

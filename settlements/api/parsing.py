@@ -20,8 +20,10 @@ _MEDIA_TYPES: Final = re.compile(
     r'[ \t]*application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*', re.ASCII | re.IGNORECASE
 )
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-# Longer whole numbers stay Decimal: turning thousands of digits into an int is quadratic, and Python refuses it.
-_MAX_INT_CHARACTERS: Final = 40
+# Whole numbers beyond 64 bits stay Decimal: no id is one, orjson writes none, and thousands of digits are slow to turn
+# into an int.
+_MAX_INT_CHARACTERS: Final = 20
+_MAX_INT: Final = 2**63 - 1
 _MAX_NAME_IN_DETAIL: Final = 80
 
 
@@ -55,7 +57,7 @@ def parse_body(body: bytes, *, optional: bool = False) -> dict[str, Any]:
 
 
 def parse_json(body: bytes) -> object:
-    """Strict JSON: whole numbers as int, all others as Decimal. Raises Refused `malformed_json`.
+    """Strict JSON: whole numbers of 64 bits as int, all others as Decimal. Raises Refused `malformed_json`.
 
     Stricter than RFC 8259 asks: no byte order mark, no duplicate keys, no NUL, no lone surrogates, depth at most 32.
     """
@@ -155,7 +157,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _MAX_INT_CHARACTERS else Decimal(text)
+    if len(text) <= _MAX_INT_CHARACTERS and -_MAX_INT <= (number := int(text)) <= _MAX_INT:
+        return number
+    return Decimal(text)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -9,7 +9,7 @@ import pytest
 
 from rails.models import JournalEntry
 from settlements.models import MilestoneSettlement, ShipmentEvent
-from tests.flows.conftest import Api
+from tests.flows.conftest import PAST, Api
 
 EVENTS = ("PICKUP_CONFIRMED", "POD_CONFIRMED", "CLAIM_WINDOW_CLOSED")
 
@@ -269,3 +269,14 @@ def test_money_released_before_a_cancellation_stays_released(api: Api) -> None:
     assert statuses == {"POD_CONFIRMED": "approved", "PICKUP_CONFIRMED": "cancelled"}
     assert api.get(f"/payment_intents/{intent}")["approved_amount"] == 7000
     assert api.post(f"/payment_intents/{intent}/cancel", {"reason": "again"}).status_code == 409
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 20, "-" + "9" * 30, "9" * 5_000, "1e400", "0.1"])
+def test_an_unknown_field_with_any_number_is_stored_and_its_repeat_recognised(api: Api, number: str) -> None:
+    token, shipment = api.token()
+    api.intent(token)
+    body = f'{{"shipment_id": "{shipment}", "event_type": "POD_CONFIRMED", "occurred_at": "{PAST}", "mass": {number}}}'
+    first = api.post("/webhooks/shipment_event", body)
+    assert (first.status_code, first.json()["milestone_settlements_created"]) == (200, 1)
+    assert api.post("/webhooks/shipment_event", body).content == first.content
+    assert ShipmentEvent.objects.get().body == body

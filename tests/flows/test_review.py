@@ -1,15 +1,18 @@
 """Officers decide over the API: four eyes, versions, and money that moves once."""
 
+from contextlib import suppress
 from functools import partial
 from itertools import product
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import OperationalError, connections
 
 from compliance import roles
 from compliance.roles import Role
 from rails.models import JournalEntry
+from settlements import milestones
 from settlements.models import Approval, AuditEvent
 from tests.flows.conftest import Api, at_once
 
@@ -242,6 +245,16 @@ def test_force_approval_is_an_officers_approval_of_all_that_waits(api: Api, risk
 
 
 @pytest.mark.usefixtures("staff")
+@pytest.mark.parametrize("who", [None, "ops1"])
+def test_who_may_not_force_is_told_so_before_anything_else(api: Api, who: str | None) -> None:
+    token, _ = api.token(risk="0.81")
+    intent = api.intent(token)
+    answer = Api(who).post(f"/payment_intents/{intent}/settle", {"force_approval": True, "surprise": 1})
+    assert answer.status_code == 403
+    assert api.milestones(intent) == {}
+
+
+@pytest.mark.usefixtures("staff")
 def test_force_approval_goes_around_no_rule(api: Api) -> None:
     token, _ = api.token(risk="0.81")
     intent = Api("officer1").intent(token, 50_000)
@@ -274,3 +287,37 @@ def test_the_last_two_approvals_at_once_release_once(live_staff: Api) -> None:
         answers = at_once([partial(approve, who, item=item) for who in ("officer1", "officer2", "manager1")], threads=3)
         assert sorted(answer.status_code for answer in answers) == [200, 200, 409]
     assert JournalEntry.objects.count() == 10
+
+
+def test_a_recipient_is_not_edited_between_the_version_of_a_forced_approval_and_its_money(
+    live_staff: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live_staff.put("/recipients/R-1", {"name": "Acme"})
+    token, _ = live_staff.token(risk="0.81")
+    intent = live_staff.intent(token, recipient_id="R-1")
+    version = live_staff.get(f"/audit/payment_intents/{intent}/milestones")["version"]
+    edits: list[str] = []
+
+    def edit_meanwhile(**others: Any) -> Any:
+        """Another connection, which gives up waiting after a moment."""
+        with connections["default"].copy().cursor() as cursor:
+            cursor.execute("SET lock_timeout = 300")
+            with suppress(OperationalError):
+                cursor.execute("UPDATE rails_recipient SET name = 'Mallory', revision = revision + 1")
+                edits.append("Mallory")
+        return real(**others)
+
+    real = milestones.process_requested
+    monkeypatch.setattr(milestones, "process_requested", edit_meanwhile)
+    assert force("officer1", intent, version).json()["action_taken"] == "approved"
+    assert edits == []
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_forced_approval_is_approved_or_rejected_and_never_delayed(api: Api) -> None:
+    token, _ = api.token(risk="0.50")
+    intent = api.intent(token, 50_000)
+    version = api.get(f"/audit/payment_intents/{intent}/milestones")["version"]
+    assert api.post(f"/payment_intents/{intent}/settle").json()["action_taken"] == "delayed"
+    assert force("officer1", intent, version).json()["action_taken"] == "rejected"
+    assert force("officer2", intent, version).json()["action_taken"] == "approved"

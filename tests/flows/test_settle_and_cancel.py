@@ -246,3 +246,12 @@ def test_a_tokens_absent_fields_keep_their_value(api: Api) -> None:
     moved = api.put(f"/freight_tokens/{token}", {"shipment_id": "ELSEWHERE"})
     assert (moved.status_code, moved.json()["code"]) == (409, "freight_token_moved")
     assert api.get(f"/freight_tokens/{token}")["shipment_id"] == shipment
+
+
+def test_settle_answers_rejected_once_the_risk_is_high_whatever_was_delayed_before(api: Api) -> None:
+    token, _ = api.token(risk="0.50")
+    intent = api.intent(token)
+    api.post(f"/payment_intents/{intent}/settle")
+    api.put(f"/freight_tokens/{token}", {"risk_score": "0.9"})
+    answer = api.post(f"/payment_intents/{intent}/settle").json()
+    assert (answer["action_taken"], answer["risk_tier"]) == ("rejected", "high")
