@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from chainpay.embedded import paths
 from rails.money import EXPONENTS, Money, MoneyError
 
+DATABASE_SCHEMES = ("postgresql://", "postgres://")
+REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # About ten thousand US dollars in each currency; one that is missing here needs two approvers from the first unit.
@@ -45,8 +47,8 @@ def read(base_dir: Path) -> Environment:
     """
     env = environ.Env()
     var = Path(env.str("CHAINPAY_VAR", default="") or base_dir / "var").absolute()
-    database_url = env.str("DATABASE_URL", default="")
-    redis_url = env.str("REDIS_URL", default="")
+    database_url = _url(env, "DATABASE_URL", DATABASE_SCHEMES)
+    redis_url = _url(env, "REDIS_URL", REDIS_SCHEMES)
     demo = _boolean(env, "CHAINPAY_DEMO")
     return Environment(
         var=var,
@@ -67,6 +69,14 @@ def read(base_dir: Path) -> Environment:
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
+
+
+def _url(env: environ.Env, name: str, schemes: tuple[str, ...]) -> str:
+    """The URL, or nothing for the embedded server; a wrong one is not repeated, for it may hold a password."""
+    url = str(env.str(name, default=""))
+    if url and not url.startswith(schemes):
+        raise ImproperlyConfigured(f"{name} must be a URL that begins with {' or '.join(schemes)}.")
+    return url
 
 
 def _boolean(env: environ.Env, name: str) -> bool:

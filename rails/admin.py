@@ -76,8 +76,8 @@ class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.display(description="amount", ordering="amount_minor")
 def amount(row: Any) -> str:
-    """The row's amount in major units with its currency."""
-    return str(Money(row.amount_minor, row.currency))
+    """The row's amount in major units with its currency, thousands apart: `38,400.00 USD`."""
+    return f"{Money(row.amount_minor, row.currency).major:,} {row.currency}"
 
 
 class RecipientEdits(ReadOnlyInline):

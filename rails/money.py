@@ -248,4 +248,5 @@ def _too_large() -> MoneyError:
 
 
 def _too_precise(currency: str, exponent: int) -> MoneyError:
-    return MoneyError("amount_too_precise", f"{currency} amounts have at most {exponent} digits after the point.")
+    most = f"at most {exponent}" if exponent else "no"
+    return MoneyError("amount_too_precise", f"{currency} amounts have {most} digits after the point.")

@@ -74,6 +74,12 @@ def inputs_in_words(row: MilestoneSettlement) -> SafeString:
     return format_html_join("", "{}: {}<br>", lines)
 
 
+@admin.display(description="share")
+def share_in_percent(row: PaymentScheduleItem) -> str:
+    """`20 %`; a share has more decimal places stored than anybody wants to read."""
+    return f"{(row.share.scaleb(2)).normalize():f} %"
+
+
 class RelatedInline(ReadOnlyInline):
     """Rows below theirs, with what they point to read at once."""
 
@@ -112,7 +118,7 @@ class FreightTokenAdmin(ByShipment):
 
 class ItemsOfIntent(RelatedInline):
     model = PaymentScheduleItem
-    fields: ClassVar[Any] = ["position", "event_type", "share", amount]
+    fields: ClassVar[Any] = ["position", "event_type", share_in_percent, amount]
     readonly_fields = fields
     show_change_link = False
     ordering = ["position"]
@@ -273,11 +279,10 @@ class ShipmentEventAdmin(ByShipment):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ByIntent):
     list_display = [
-        "id", "created_at", "intent", "sequence", "settlement", "action", "from_status", "to_status", "reason",
+        "id", "created_at", "intent_id", "sequence", "settlement_id", "action", "from_status", "to_status", "reason",
         "triggered_by", "approved_by",
     ]  # fmt: skip
     list_filter = [words("to_status", SettlementStatus), "created_at"]
-    list_select_related = ["intent", "settlement"]
     sortable_by = ["id"]
     ordering = ["-pk"]
     exclude = ["prev_hash", "hash"]

@@ -25,6 +25,7 @@ def read() -> environment.Environment:
     var = Path(os.environ.get("CHAINPAY_VAR") or BASE_DIR / "var").resolve()
     os.environ["CHAINPAY_VAR"] = str(var)
     var.mkdir(parents=True, exist_ok=True)
+    (var / "static").mkdir(exist_ok=True)  # of a missing one WhiteNoise warns at every start
     try:
         return environment.read(BASE_DIR)
     except ImproperlyConfigured as error:

@@ -9,6 +9,7 @@ from django.conf import settings
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
 from rails.money import Money
 from settlements.policy import score_text
+from settlements.statuses import LIVE_TOKEN_STATUSES
 
 register = template.Library()
 
@@ -40,6 +41,12 @@ def words(code: str) -> str:
     """A stored word for reading: `POD_CONFIRMED` becomes `POD confirmed`."""
     first, *rest = code.split("_")
     return " ".join([first if first == "POD" else first.capitalize(), *(word.lower() for word in rest)])
+
+
+@register.filter
+def lets_money_go(status: str) -> bool:
+    """Whether money may go by itself on a freight token of this status."""
+    return status in LIVE_TOKEN_STATUSES
 
 
 @register.inclusion_tag("admin/demo_logins.html")

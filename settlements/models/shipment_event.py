@@ -79,4 +79,4 @@ class ShipmentEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_type} of {self.shipment_id}"
+        return f"{self.event_type}, shipment event {self.pk}"

@@ -267,3 +267,9 @@ def test_shares_that_are_not_a_whole_are_refused(shares: list[str]) -> None:
 def test_a_share_is_never_a_float() -> None:
     with pytest.raises(TypeError):
         Money(100, "USD").allocate([0.5, 0.5])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("currency", "digits"), [("JPY", "no"), ("USD", "at most 2"), ("KWD", "at most 3")])
+def test_an_amount_too_precise_is_told_how_many_digits_its_currency_has(currency: str, digits: str) -> None:
+    with pytest.raises(MoneyError, match=f"^{currency} amounts have {digits} digits after the point.$"):
+        Money.parse(Decimal("1.23456"), currency)

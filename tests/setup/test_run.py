@@ -184,13 +184,21 @@ def test_a_taken_port_is_one_clear_line(start: Start, var: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "many"), ("CHAINPAY_HOLD_SECONDS", "-1"), ("CHAINPAY_DEMO", "maybe"), ("CHAINPAY_LOG_LEVEL", "loud")],
+    [
+        ("PORT", "many"),
+        ("CHAINPAY_HOLD_SECONDS", "-1"),
+        ("CHAINPAY_DEMO", "maybe"),
+        ("CHAINPAY_LOG_LEVEL", "loud"),
+        ("DATABASE_URL", "mysql://somebody:hidden@localhost/chainpay"),
+        ("REDIS_URL", "localhost:6379/hidden"),
+    ],
 )
 def test_a_wrong_setting_is_one_clear_line(start: Start, var: Path, name: str, value: str) -> None:
     run = start(var, **{name: value})
     assert run.end() == 1
     assert run.said.startswith(f"chainpay: {name} must be ")
     assert run.said.count("\n") == 1
+    assert "hidden" not in run.said
 
 
 def test_a_database_of_your_own_wants_a_secret_key_and_is_no_demo(start: Start, var: Path) -> None:
