@@ -95,3 +95,12 @@ def test_after_ten_sweeps_an_event_is_marked_failed(api: Api, monkeypatch: pytes
     assert ShipmentEvent.objects.get().state == "WAITING"
     inbox.sweep(now=timezone.now())
     assert (ShipmentEvent.objects.get().state, ShipmentEvent.objects.get().sweeps) == ("FAILED", 10)
+
+
+def test_a_failure_told_late_never_undoes_what_another_sweep_has_processed(api: Api) -> None:
+    token, shipment = api.token()
+    api.intent(token)
+    first = api.event(shipment, event_id="m").content
+    inbox.note_failure(ShipmentEvent.objects.get().pk, RuntimeError("deadlock"), swept=True)
+    assert (ShipmentEvent.objects.get().state, ShipmentEvent.objects.get().sweeps) == ("PROCESSED", 0)
+    assert api.event(shipment, event_id="m").content == first

@@ -218,12 +218,3 @@ def test_an_event_has_a_fixed_number_of_statements(live: Api, intents: int) -> N
     with CaptureQueriesContext(connection) as queries:
         assert live.event(shipment).json()["milestone_settlements_created"] == intents
     assert len(queries) == 10
-
-
-def test_a_failure_told_late_never_undoes_what_another_sweep_has_processed(api: Api) -> None:
-    token, shipment = api.token()
-    api.intent(token)
-    first = api.event(shipment, event_id="m").content
-    inbox.note_failure(ShipmentEvent.objects.get().pk, RuntimeError("deadlock"), swept=True)
-    assert (ShipmentEvent.objects.get().state, ShipmentEvent.objects.get().sweeps) == ("PROCESSED", 0)
-    assert api.event(shipment, event_id="m").content == first
