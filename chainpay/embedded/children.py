@@ -17,7 +17,7 @@ BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 # Who lived this long starts with a short backoff again.
 SETTLED_SECONDS = 60.0
 
-_PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def spawn(
             # A terminal's Ctrl-C reaches the whole group; those in the background hear of it from us, once.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         if sys.platform == "linux":
-            identity.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            identity.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != supervisor:
                 os._exit(1)
 

@@ -143,7 +143,7 @@ def web_command(port: int) -> Line:
         *("--host", ADDRESS, "--port", str(port)),
         *("--workers", str(WEB_PROCESSES), "--blocking-threads", str(WEB_THREADS)),
         *("--respawn-failed-workers", "--workers-kill-timeout", "15", "--log-level", "warning"),
-        "chainpay.wsgi:application",
+        "chainpay.embedded.web:application",
     ]
 
 

@@ -157,17 +157,19 @@ def test_a_child_that_dies_is_started_again(start: Start, var: Path) -> None:
     run = start(var).wait_until_up()
     web = run.web()
     assert web
+    workers = process.descendants(pid=web)
+    assert len(workers) >= 2
     os.kill(web, signal.SIGKILL)
-    # The orphans of the dead one keep the port for some seconds.
     end = time.monotonic() + 60
-    while run.web() in {None, web} and time.monotonic() < end:
+    while (next_web := run.web()) in {None, web, *workers} and time.monotonic() < end:
         time.sleep(0.1)
-    assert run.web() not in {None, web}
+    assert next_web not in {None, web, *workers}
     while not answers(run.port) and time.monotonic() < end:
         time.sleep(0.2)
     assert answers(run.port)
     run.send(signal.SIGTERM)
     assert run.end() == 0
+    assert gone(workers)
     assert "web was killed by SIGKILL; starting it again in 1 s" in run.said
 
 
