@@ -1,6 +1,6 @@
 """The WSGI application as `make run` serves it: a worker process ends with the server process that started it.
 
-A server that is killed outright can not stop its workers; left alone they would hold the port and the database for ever.
+A server that is killed outright can not stop its workers; they would hold the port and the database for ever.
 Nothing is lost with them: what was not committed was not answered.
 """
 
