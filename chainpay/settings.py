@@ -39,11 +39,11 @@ MIDDLEWARE = [
     "settlements.api.request_ids.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "chainpay.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "compliance.messages.AdminMessages",
+    "chainpay.pages.Csrf",
+    "chainpay.pages.Logins",
+    "chainpay.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

@@ -1,7 +1,7 @@
 """The only writer of status: settlements are created and moved here, many per statement, each with its audit."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -128,8 +128,12 @@ def create(
     reason: str = "",
     now: datetime,
     known_heads: dict[int, audit.Head] | None = None,
+    unmoved: Collection[int] = (),
 ) -> None:
-    """Writes new settlements, their audit events and the status of their intents: three statements for any number."""
+    """Writes new settlements, their audit events and the status of their intents: three statements for any number.
+
+    `unmoved` names intents whose status these settlements can not change; theirs is not derived again.
+    """
     if not settlements:
         return
     rows = [_row(new, now) for new in settlements]
@@ -144,7 +148,7 @@ def create(
             new.status.value,
         )
     audit.record([_creation(new, actor, reason) for new in settlements], now=now, known_heads=known_heads)
-    refresh_intents([new.intent_id for new in settlements])
+    refresh_intents([new.intent_id for new in settlements if new.intent_id not in unmoved])
 
 
 def transition(moves: Sequence[Move], *, now: datetime) -> None:
@@ -194,6 +198,8 @@ def block(blocked: Sequence[tuple[int, int, SettlementStatus, str]], *, actor: s
 
 def refresh_intents(intent_ids: Sequence[int]) -> None:
     """Stores the status of intents as their settlements have it now."""
+    if not intent_ids:
+        return
     with connection.cursor() as cursor:
         cursor.execute(_INTENT_STATUS, [bigints(intent_ids)])
 

@@ -1,6 +1,7 @@
 """From an accepted event to decided, released and audited milestone settlements, many intents per statement."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,7 +51,13 @@ _MISSING = """
     SELECT w.intent_id, w.event_type, w.event_id, w.received_at, item.amount_minor, item.currency,
            i.payment_method, i.recipient_id, i.risk_score, t.risk_score, t.status,
            coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), head.sequence, head.hash,
-           nextval('settlements_milestonesettlement_id_seq')
+           nextval('settlements_milestonesettlement_id_seq'),
+           i.status = 'PENDING', (
+               SELECT count(*) FROM settlements_paymentscheduleitem open
+               WHERE open.intent_id = w.intent_id AND open.amount_minor > 0
+                 AND NOT EXISTS (SELECT 1 FROM settlements_milestonesettlement m
+                                 WHERE m.intent_id = open.intent_id AND m.event_type = open.event_type)
+           )
     FROM wanted w
     JOIN settlements_paymentintent i ON i.id = w.intent_id
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
@@ -126,6 +133,7 @@ def _process(
     reason: str = "",
 ) -> list[NewSettlement]:
     heads: dict[int, audit.Head] = {}
+    open_items: dict[int, int] = {}
     with connection.cursor() as cursor:
         cursor.execute(
             statement,
@@ -135,18 +143,33 @@ def _process(
                 "intents": None if intent_ids is None else bigints(intent_ids),
             },
         )
-        milestones = [_milestone(row, origin, heads) for row in cursor.fetchall()]
+        milestones = [_milestone(row, origin, heads, open_items) for row in cursor.fetchall()]
     paid = _pay_what_goes_now(milestones, now=now)
     created = [_settlement(milestone, origin, paid.get(milestone.settlement_id)) for milestone in milestones]
-    lifecycle.create(created, actor=actor, reason=reason, now=now, known_heads=heads)
+    lifecycle.create(
+        created, actor=actor, reason=reason, now=now, known_heads=heads, unmoved=_unmoved(created, open_items)
+    )
     return created
 
 
-def _milestone(row: Sequence[Any], origin: Origin, heads: dict[int, audit.Head]) -> Milestone:
+def _unmoved(created: Sequence[NewSettlement], open_items: dict[int, int]) -> set[int]:
+    """The PENDING intents that stay so: other items are still open, and nothing new is DELAYED (SPEC section 3)."""
+    filled = Counter(new.intent_id for new in created if new.amount.minor > 0)
+    delayed = {new.intent_id for new in created if new.status is SettlementStatus.DELAYED}
+    return {intent for intent, number in open_items.items() if number > filled[intent] and intent not in delayed}
+
+
+def _milestone(
+    row: Sequence[Any], origin: Origin, heads: dict[int, audit.Head], open_items: dict[int, int]
+) -> Milestone:
+    """The milestone of a row; its intent's chain head and, if it is PENDING, its open items are noted beside it."""
     (
         intent_id, event_type, event_id, received_at, amount_minor, currency, rail, recipient_id,
         snapshot, current, token_status, recipient_usable, rail_on, sequence, hash_, settlement_id,
+        intent_pending, items_open,
     ) = row  # fmt: skip
+    if intent_pending:
+        open_items[intent_id] = items_open
     if sequence is not None:
         heads[intent_id] = audit.Head(sequence, bytes(hash_))
     return Milestone(

@@ -217,4 +217,4 @@ def test_an_event_has_a_fixed_number_of_statements(live: Api, intents: int) -> N
     live.event(shipment, "PICKUP_CONFIRMED")
     with CaptureQueriesContext(connection) as queries:
         assert live.event(shipment).json()["milestone_settlements_created"] == intents
-    assert len(queries) == 10
+    assert len(queries) == 9

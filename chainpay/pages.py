@@ -1,0 +1,36 @@
+"""Middleware for people: the admin and whoever carries its session need it, each event does without."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
+
+
+class ForPeople(MiddlewareMixin):
+    """Mixed in before a middleware: requests that are neither of the admin nor of a session pass it by."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith("/admin") or settings.SESSION_COOKIE_NAME in request.COOKIES:
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class Sessions(ForPeople, SessionMiddleware):
+    """Django's sessions."""
+
+
+class Csrf(ForPeople, CsrfViewMiddleware):
+    """Django's CSRF protection of forms; the API checks for itself (settlements/api/authentication.py)."""
+
+
+class Logins(ForPeople, AuthenticationMiddleware):
+    """Django's `request.user`."""
+
+
+class Messages(ForPeople, MessageMiddleware):
+    """Django's messages."""
