@@ -7,7 +7,6 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
-from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 
@@ -22,10 +21,6 @@ class ForPeople(MiddlewareMixin):
 
 class Sessions(ForPeople, SessionMiddleware):
     """Django's sessions."""
-
-
-class Csrf(ForPeople, CsrfViewMiddleware):
-    """Django's CSRF protection of forms; the API checks for itself (settlements/api/authentication.py)."""
 
 
 class Logins(ForPeople, AuthenticationMiddleware):

@@ -41,7 +41,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chainpay.pages.Sessions",
     "django.middleware.common.CommonMiddleware",
-    "chainpay.pages.Csrf",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "chainpay.pages.Logins",
     "chainpay.pages.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
