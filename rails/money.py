@@ -13,7 +13,8 @@ EXPONENTS: Final[Mapping[str, int]] = MappingProxyType(
 )
 MAX_MAJOR: Final = Decimal("99999999999.99")
 
-_MAX_HUNDREDTHS: Final = 9_999_999_999_999  # MAX_MAJOR as an integer of 1/100
+_MAX_WHOLE: Final = int(MAX_MAJOR)
+_MAX_MINOR: Final = {currency: int(MAX_MAJOR.scaleb(exponent)) for currency, exponent in EXPONENTS.items()}
 _MAX_ADJUSTED: Final = MAX_MAJOR.adjusted()
 _MIN_ADJUSTED: Final = -20  # far below any currency's last digit
 _MAX_DIGITS: Final = 64  # trailing zeros are welcome, thousands of them are not
@@ -165,7 +166,7 @@ def _as_decimal(raw: object) -> Decimal:
         return raw
     if type(raw) is int:
         # Compared before it is converted: turning thousands of digits into decimal is quadratic.
-        if abs(raw) > _MAX_HUNDREDTHS:
+        if abs(raw) > _MAX_WHOLE:
             raise _not_positive() if raw < 0 else _too_large()
         return Decimal(raw)
     if not isinstance(raw, str):
@@ -197,7 +198,7 @@ def _minor_units(value: Decimal, currency: str) -> int:
     minor, rest = divmod(digits * multiplier, divisor)
     if rest:
         raise _too_precise(currency, exponent)
-    if minor * 100 > _MAX_HUNDREDTHS * 10**exponent:
+    if minor > _MAX_MINOR[currency]:
         raise _too_large()
     return minor
 

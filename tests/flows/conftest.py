@@ -7,10 +7,13 @@ from typing import Any, TypeVar
 
 import orjson
 import pytest
+from django.contrib.auth.models import Group, User
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from compliance import roles
+from compliance.roles import Role
 from settlements.api import events
 from settlements.models import EventSource
 
@@ -111,3 +114,33 @@ def at_once(calls: Sequence[Callable[[], Value]], *, threads: int = 8) -> list[V
 
     with ThreadPoolExecutor(threads) as pool:
         return [future.result() for future in [pool.submit(run, call) for call in calls]]
+
+
+REASON = "documents checked"
+LOGINS = {
+    "officer1": Role.COMPLIANCE_OFFICER,
+    "officer2": Role.COMPLIANCE_OFFICER,
+    "manager1": Role.COMPLIANCE_MANAGER,
+    "finance1": Role.FINANCE,
+    "ops1": Role.OPERATIONS,
+    "auditor1": Role.AUDITOR,
+}
+
+
+def create_staff() -> None:
+    roles.install()
+    for name, role in LOGINS.items():
+        user = User.objects.create_user(name, is_staff=True)
+        user.groups.add(Group.objects.get(name=role))
+    User.objects.create_superuser("root1")
+
+
+@pytest.fixture
+def staff(db: None) -> None:
+    create_staff()
+
+
+@pytest.fixture
+def live_staff(live: Api) -> Api:
+    create_staff()
+    return live
