@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from settlements import locks, milestones
 from settlements.refusals import Kind, Refusal
@@ -134,7 +134,20 @@ def receive(message: Message, *, now: datetime) -> Receipt:
             if attempt == ATTEMPTS or not (is_conflict(error) or _is_lost_connection(error)):
                 raise
             logger.info("Event %s met a deadlock or a lost connection; attempt %s", message.message_id, attempt + 1)
+        except DatabaseError as error:
+            return _keep(message, error, now=now)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _keep(message: Message, error: DatabaseError, *, now: datetime) -> Receipt:
+    """Stores what was refused as late as at COMMIT, where only deferred guards speak, and leaves it to the sweep."""
+    with transaction.atomic(durable=True):
+        stored = _store(message, now)
+        if stored is None:
+            raise error
+        logger.error("Shipment event %s was refused at commit and waits for the sweep", stored[0], exc_info=error)
+        note_failure(stored[0], error, swept=False)
+    return Receipt(message.shipment_id, message.event_type, EventState.WAITING, None, 0)
 
 
 def _is_lost_connection(error: OperationalError) -> bool:

@@ -17,13 +17,16 @@ from tests.flows.test_sweep import delayed, sweep
 
 
 @contextmanager
-def broken(table: str, condition: str = "true") -> Iterator[None]:
-    """The database itself fails on inserts into a table that meet a condition."""
+def broken(table: str, condition: str = "true", *, at_commit: bool = False) -> Iterator[None]:
+    """The database itself fails on inserts into a table that meet a condition, at once or at COMMIT."""
+    trigger = f"CONSTRAINT TRIGGER break_some AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED"
+    if not at_commit:
+        trigger = f"TRIGGER break_some BEFORE INSERT ON {table}"
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION break_some() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN IF {condition} THEN RAISE 'broken'; END IF; RETURN NEW; END $$;"
-            f"CREATE TRIGGER break_some BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION break_some()"
+            f"CREATE {trigger} FOR EACH ROW EXECUTE FUNCTION break_some()"
         )
     try:
         yield
@@ -70,11 +73,12 @@ def test_processing_that_fails_keeps_the_event_and_the_sweep_makes_up_for_it(
     assert ShipmentEvent.objects.get().error == ""
 
 
+@pytest.mark.parametrize("at_commit", [False, True])
 @pytest.mark.parametrize("table", ["rails_journalentry", "settlements_milestonesettlement", "settlements_auditevent"])
-def test_processing_that_the_database_refuses_keeps_the_event_too(live: Api, table: str) -> None:
+def test_processing_that_the_database_refuses_keeps_the_event_too(live: Api, table: str, at_commit: bool) -> None:
     token, shipment = live.token()
     intent = live.intent(token)
-    with broken(table):
+    with broken(table, at_commit=at_commit):
         answer = live.event(shipment, event_id="m")
         assert (answer.status_code, answer.json()["processed_at"]) == (202, None)
         event = ShipmentEvent.objects.get()
