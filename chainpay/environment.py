@@ -8,6 +8,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from chainpay import encryption_keys
 from chainpay.embedded import paths
 from rails.money import EXPONENTS, Money, MoneyError
 
@@ -30,6 +31,7 @@ class Environment:
     embedded_redis: bool
     demo: bool
     secret_key: str
+    encryption_keys: dict[str, bytes]
     allowed_hosts: list[str]
     csrf_trusted_origins: list[str]
     port: int
@@ -50,6 +52,7 @@ def read(base_dir: Path) -> Environment:
     database_url = _url(env, "DATABASE_URL", DATABASE_SCHEMES)
     redis_url = _url(env, "REDIS_URL", REDIS_SCHEMES)
     demo = _boolean(env, "CHAINPAY_DEMO")
+    secret_key = _secret_key(env, var, embedded=not database_url)
     return Environment(
         var=var,
         database_url=database_url or paths.postgres_url(var),
@@ -57,7 +60,8 @@ def read(base_dir: Path) -> Environment:
         embedded_database=not database_url,
         embedded_redis=not redis_url,
         demo=demo,
-        secret_key=_secret_key(env, var, embedded=not database_url),
+        secret_key=secret_key,
+        encryption_keys=encryption_keys.read(env.str("CHAINPAY_ENCRYPTION_KEYS", default=""), secret_key),
         allowed_hosts=["localhost", "127.0.0.1"]
         if demo
         else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),

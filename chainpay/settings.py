@@ -12,6 +12,7 @@ ENVIRONMENT = environment.read(BASE_DIR)
 
 DEBUG = False
 SECRET_KEY = ENVIRONMENT.secret_key
+CHAINPAY_ENCRYPTION_KEYS = ENVIRONMENT.encryption_keys
 ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.csrf_trusted_origins
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from compliance.reviews import Review
 from settlements import approvals, holds
-from settlements.api.permissions import Permission
 from settlements.approvals import Officer
+from settlements.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

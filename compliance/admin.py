@@ -19,9 +19,9 @@ from compliance.models import ReviewQueue
 from compliance.reviews import Review
 from compliance.templatetags.review_words import money, words
 from rails.admin import ReadOnlyAdmin
-from settlements.api.permissions import Permission
 from settlements.approvals import Officer
 from settlements.locks import SettlementNotFound
+from settlements.permissions import Permission
 from settlements.refusals import Kind, Refusal
 
 PER_PAGE = 50

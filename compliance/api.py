@@ -11,8 +11,8 @@ from settlements import approvals
 from settlements.api.endpoint import Endpoint
 from settlements.api.fields import Fields
 from settlements.api.intents import officer
-from settlements.api.permissions import Scope
 from settlements.api.rendering import answer, money, number
+from settlements.permissions import Scope
 
 _LONGEST_REASON = 2_000
 

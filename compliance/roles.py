@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.apps import apps as live_apps
 from django.contrib.auth.management import create_permissions
 
-from settlements.api.permissions import Permission as P
+from settlements.permissions import Permission as P
 
 # Models of these apps can be looked up in the admin by every role.
 READABLE_APPS: Final = ("rails", "settlements")

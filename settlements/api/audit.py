@@ -8,8 +8,8 @@ from settlements.api import representations
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
 from settlements.api.intents import found
-from settlements.api.permissions import Scope
 from settlements.api.rendering import answer, money, number
+from settlements.permissions import Scope
 
 
 class ShipmentAudit(Endpoint):

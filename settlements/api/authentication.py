@@ -11,7 +11,7 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from settlements.api.errors import CHALLENGE, Refused, unauthenticated
-from settlements.api.permissions import DECISIONS, Permission
+from settlements.permissions import DECISIONS, Permission
 
 DEMO_ACTOR: Final = "demo"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})

@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 from settlements.api.authentication import Caller, CallerAuthentication
 from settlements.api.errors import Refused, exception_handler
 from settlements.api.parsing import StrictJSONParser, has_length, parse_body, read_body
-from settlements.api.permissions import PERMISSION_OF_SCOPE, Scope
 from settlements.api.query_parameters import Query
 from settlements.api.rendering import JSON, OrjsonRenderer
+from settlements.permissions import PERMISSION_OF_SCOPE, Scope
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})

@@ -16,10 +16,10 @@ from settlements.api import values
 from settlements.api.endpoint import Endpoint
 from settlements.api.fields import Fields
 from settlements.api.headers import visible_header
-from settlements.api.permissions import Scope
 from settlements.api.rendering import answer
 from settlements.api.words import EventWord
 from settlements.models import EventSource
+from settlements.permissions import Scope
 from settlements.statuses import EventState
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

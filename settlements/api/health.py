@@ -16,8 +16,8 @@ from rest_framework.request import Request
 
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Fault, error_answer
-from settlements.api.permissions import Scope
 from settlements.api.rendering import answer
+from settlements.permissions import Scope
 
 logger = logging.getLogger(__name__)
 

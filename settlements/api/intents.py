@@ -14,13 +14,13 @@ from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
 from settlements.api.fields import Fields
 from settlements.api.headers import visible_header
-from settlements.api.permissions import Permission, Scope
 from settlements.api.rendering import answer, dump, number
 from settlements.api.words import IntentStatusWord, TierWord
 from settlements.approvals import Officer
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.locks import IntentNotFound
 from settlements.models import PaymentIntent
+from settlements.permissions import Permission, Scope
 from settlements.policy import Decision
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
 

@@ -11,8 +11,8 @@ from rails.models import Recipient
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
 from settlements.api.fields import Fields
-from settlements.api.permissions import Scope
 from settlements.api.rendering import answer
+from settlements.permissions import Scope
 
 
 class RecipientDetail(Endpoint):

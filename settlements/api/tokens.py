@@ -11,10 +11,10 @@ from settlements import tokens
 from settlements.api import values
 from settlements.api.endpoint import Endpoint
 from settlements.api.fields import Fields
-from settlements.api.permissions import Scope
 from settlements.api.rendering import answer, number
 from settlements.api.values import InvalidValue
 from settlements.models import FreightToken
+from settlements.permissions import Scope
 from settlements.policy import tier_of
 from settlements.tokens import UNSET, TokenPush
 

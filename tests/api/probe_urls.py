@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rails.money import Money
 from settlements.api import paths
 from settlements.api.endpoint import Endpoint
-from settlements.api.permissions import Permission, Scope
 from settlements.api.rendering import answer
+from settlements.permissions import Permission, Scope
 from settlements.refusals import Kind, Refusal
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
-from settlements.api.permissions import DECISIONS, PERMISSION_OF_SCOPE, Scope
-from settlements.api.permissions import Permission as Codename
+from settlements.permissions import DECISIONS, PERMISSION_OF_SCOPE, Scope
+from settlements.permissions import Permission as Codename
 from tests.api.conftest import assert_error
 
 JSON = "application/json"

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 
 from compliance import roles
 from compliance.roles import READABLE_APPS, ROLES, Role
-from settlements.api.permissions import Permission as P
+from settlements.permissions import Permission as P
 
 READS = {P.READ_INTENTS, P.READ_TOKENS, P.READ_RECIPIENTS, P.READ_AUDIT, P.READ_QUEUE}
 
