@@ -23,6 +23,7 @@ class Permission(StrEnum):
     READ_QUEUE = "read_queue"
     DECIDE_SETTLEMENT = "decide_settlement"
     HOLD_SETTLEMENT = "hold_settlement"
+    MANAGE_INTEGRATIONS = "manage_integrations"
 
     @property
     def full_name(self) -> str:
@@ -34,9 +35,10 @@ _FULL_NAMES: Final[Mapping[Permission, str]] = {permission: f"settlements.{permi
 
 
 class Scope(StrEnum):
-    """What an endpoint demands, per method; PUBLIC demands nothing, not even credentials."""
+    """What an endpoint demands, per method. PUBLIC demands nothing, not even credentials; ANYONE any valid ones."""
 
     PUBLIC = "public"
+    ANYONE = "anyone"
     INTENTS_WRITE = "intents:write"
     INTENTS_READ = "intents:read"
     INTENTS_SETTLE = "intents:settle"
@@ -69,6 +71,13 @@ PERMISSION_OF_SCOPE: Final[Mapping[Scope, Permission]] = MappingProxyType(
         Scope.COMPLIANCE_DECIDE: Permission.DECIDE_SETTLEMENT,
     }
 )
+ALL: Final = frozenset(PERMISSION_OF_SCOPE)
 
+# Events come signed by their source, never by a key.
+GRANTABLE: Final = ALL - {Scope.EVENTS_WRITE}
+# What only a person may be given: their key then acts as they would (SPEC section 9).
+PERSONAL: Final = frozenset({Scope.COMPLIANCE_DECIDE})
+# What a key of a carrier may be given: it reads what is about its own shipments, and writes nothing.
+OF_A_CARRIER: Final = frozenset({Scope.INTENTS_READ, Scope.TOKENS_READ, Scope.AUDIT_READ})
 # The keyless demo client decides nothing about money that waits for a person.
-DECISIONS: Final = frozenset({Permission.DECIDE_SETTLEMENT})
+DECISIONS: Final = frozenset({Scope.COMPLIANCE_DECIDE})

@@ -1,12 +1,15 @@
 """The tables of what should be paid, when, and what happened."""
 
+from settlements.models.api_key import ApiKey
 from settlements.models.audit_event import AuditEvent
+from settlements.models.event_source import EventSource, SourceSecret
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.models.intent import IdempotencyKey, PaymentIntent, PaymentSchedule, PaymentScheduleItem
 from settlements.models.settlement import Approval, Hold, MilestoneSettlement
-from settlements.models.shipment_event import EventSource, ShipmentEvent
+from settlements.models.shipment_event import ShipmentEvent
 
 __all__ = [
+    "ApiKey",
     "Approval",
     "AuditEvent",
     "EventSource",
@@ -19,4 +22,5 @@ __all__ = [
     "PaymentScheduleItem",
     "Shipment",
     "ShipmentEvent",
+    "SourceSecret",
 ]

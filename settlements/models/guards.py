@@ -11,7 +11,7 @@ from rails.base import SettlementProvider
 from rails.models.guards import Fsm, Guard
 from rails.models.guards import append_only as append_only
 from rails.models.guards import never_removed as never_removed
-from settlements.statuses import EVENT_WORDS, STRATEGIES_FROM_LOOSE_TO_STRICT, EventState, RiskTier
+from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT, RiskTier
 from settlements.transitions import INITIAL, TRANSITIONS
 
 METHODS = [provider.method for provider in SettlementProvider]
@@ -42,7 +42,7 @@ def _of(row: str, columns: Iterable[str]) -> str:
     return ", ".join(f"{row}.{column}" for column in columns)
 
 
-def _words(words: Iterable[str]) -> str:
+def words_of(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
@@ -64,10 +64,10 @@ SETTLEMENT_ROW = Guard(
     operation=pgtrigger.Insert | pgtrigger.Update,
     declare=[("strategies", "text[]")],
     func=f"""
-        strategies := ARRAY[{_words(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
+        strategies := ARRAY[{words_of(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
         IF array_position(strategies, NEW.strategy::text) IS NULL
-           OR NEW.risk_tier NOT IN ({_words(RiskTier)})
-           OR NEW.rail NOT IN ({_words(METHODS)})
+           OR NEW.risk_tier NOT IN ({words_of(RiskTier)})
+           OR NEW.rail NOT IN ({words_of(METHODS)})
         THEN
             {refuse("strategy, tier and rail of a settlement are known words")}
         END IF;
@@ -79,7 +79,7 @@ SETTLEMENT_ROW = Guard(
                     OR (NEW.origin = 'SETTLE' AND NEW.event_id IS NULL)) THEN
                 {refuse("a settlement that an event brought names its event")}
             END IF;
-            IF NEW.status NOT IN ({_words(sorted(INITIAL))}) THEN
+            IF NEW.status NOT IN ({words_of(sorted(INITIAL))}) THEN
                 {refuse("a settlement does not begin in this status")}
             END IF;
             IF EXISTS (SELECT 1 FROM settlements_paymentintent i WHERE i.id = NEW.intent_id
@@ -110,20 +110,6 @@ SETTLEMENT_ROW = Guard(
         END IF;
         IF NEW.rail <> OLD.rail AND OLD.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') THEN
             {refuse("the rail is frozen once the settlement was submitted")}
-        END IF;
-        RETURN NEW;
-    """,
-)
-
-EVENT_ROW = Guard(
-    name="words_are_known",
-    when=pgtrigger.Before,
-    operation=pgtrigger.Insert | pgtrigger.Update,
-    func=f"""
-        IF NEW.event_type NOT IN ({_words(EVENT_WORDS)})
-           OR NEW.state NOT IN ({_words(EventState)})
-        THEN
-            {refuse("type and state of an event are known words")}
         END IF;
         RETURN NEW;
     """,

@@ -1,36 +1,12 @@
-"""The inbox: who may post events, and every message received."""
+"""The inbox: every message received."""
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from settlements.models import guards
+from settlements.models.event_source import EventSource
 from settlements.models.freight_token import Shipment
-
-
-class EventSource(models.Model):
-    """Who may post events: the platform, or one carrier and then only for tokens with its `carrier_id`."""
-
-    PLATFORM, CARRIER = "platform", "carrier"
-
-    name = models.SlugField(unique=True)
-    kind = models.TextField(choices=[(PLATFORM, PLATFORM), (CARRIER, CARRIER)])
-    carrier_id = models.TextField(blank=True, default="")
-    allowed_event_types = ArrayField(models.TextField(), default=list)
-    active = models.BooleanField(default=True)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(kind="platform", carrier_id="") | (Q(kind="carrier") & ~Q(carrier_id="")),
-                name="a_carrier_source_names_its_carrier",
-            )
-        ]
-        triggers = guards.never_removed()
-
-    def __str__(self) -> str:
-        return self.name
+from settlements.models.source_guards import EVENT_ROW
 
 
 class ShipmentEvent(models.Model):
@@ -63,7 +39,7 @@ class ShipmentEvent(models.Model):
         ]
         triggers = [
             *guards.never_removed(),
-            guards.EVENT_ROW,
+            EVENT_ROW,
             guards.fixed(
                 "id",
                 "source_id",
