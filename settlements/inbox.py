@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from settlements import locks, milestones
+from settlements import locks, milestones, outbox
 from settlements.refusals import Kind, Refusal
 from settlements.statements import back_to_mark, mark, pipelined
 from settlements.statuses import EventState, EventType
@@ -36,12 +36,13 @@ _EARLIER = """
     WHERE e.source_id = %s AND e.message_id = %s
 """
 # An event of a shipment without intents is parked. A settlement created is proof of one, so it need not be asked.
-_DONE = """
-    UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
+_DONE = f"""
+    WITH e AS (UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
         state = CASE WHEN %s AND NOT EXISTS (
             SELECT 1 FROM settlements_paymentintent i WHERE i.shipment_id = e.shipment_id
         ) THEN 'PARKED' ELSE 'PROCESSED' END
-    WHERE id = %s RETURNING state
+    WHERE id = %s RETURNING e.*), told AS ({outbox.OF_PROCESSED_EVENTS})
+    SELECT state FROM e
 """
 _FAILED = """
     UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s, processed_at = NULL,
