@@ -46,12 +46,12 @@ def identify(request: HttpRequest, *, body: Callable[[], bytes] | None = None, f
         return _of_key(meta["HTTP_AUTHORIZATION"])
     if signed:
         if body is None:
-            raise unauthenticated("not_authenticated", "Signatures are for webhooks; send a key: Bearer cpk_...")
+            raise unauthenticated("invalid_credentials", "Signatures are for webhooks; send a key: Bearer cpk_...")
         return _of_source(request, body(), fresh=fresh)
     if settings.CHAINPAY_DEMO:
         _refuse_other_origins(request)
         name = meta.get("HTTP_X_DEMO_USER")
-        return _demo_client(fresh=fresh) if name is None else _demo_login(name, fresh=fresh)
+        return _demo_client() if name is None else _demo_login(name)
     raise unauthenticated("not_authenticated", _WANTED_KEY if body is None else _WANTED_SIGNATURE)
 
 
@@ -130,19 +130,18 @@ def _allowance_of_source(found: sources.Known) -> Allowance:
     return Allowance(f"source:{found.source.pk}", found.requests_per_second or settings.CHAINPAY_REQUESTS_PER_SECOND)
 
 
-def _demo_client(*, fresh: bool) -> Caller:
+def _demo_client() -> Caller:
     return Caller(
         kind=CallerKind.DEMO,
         name=DEMO_ACTOR,
         actor=DEMO_ACTOR,
         user=None,
         scopes=_DEMO_SCOPES,
-        source=_platform(fresh=fresh),
         allowance=Allowance("demo", DEMO_REQUESTS_PER_SECOND),
     )
 
 
-def _demo_login(username: str, *, fresh: bool) -> Caller:
+def _demo_login(username: str) -> Caller:
     user = None
     if len(username) <= _LONGEST_USERNAME and username.isprintable():
         user = get_user_model().objects.filter(username=username, is_active=True, is_staff=True).first()
@@ -154,17 +153,8 @@ def _demo_login(username: str, *, fresh: bool) -> Caller:
         actor=f"user:{user.get_username()}",
         user=user,
         scopes=ALL,
-        source=_platform(fresh=fresh),
         allowance=Allowance("demo", DEMO_REQUESTS_PER_SECOND),
     )
-
-
-def _platform(*, fresh: bool) -> sources.Source | None:
-    """The source that unsigned events of the demo come from; None when somebody has switched it off."""
-    found = sources.known(sources.PLATFORM, fresh=fresh)
-    if found is not None and not found.active and not fresh:
-        return _platform(fresh=True)
-    return found.source if found is not None and found.active else None
 
 
 def _refuse_other_origins(request: HttpRequest) -> None:

@@ -77,7 +77,7 @@ class Endpoint(APIView):
         return identify(self.request._request, body=self.raw_body if self.signed else None, fresh=fresh)
 
     def raw_body(self) -> bytes:
-        """The body as it arrived. Raises Refused as `parsing.read_body` does, 411 where one of unknown length is due."""
+        """The body as it arrived. Raises Refused as `parsing.read_body` does; 411 where one is due and not announced."""
         if self._raw_body is None:
             http = self.request._request
             self._raw_body = read_body(http)
@@ -88,7 +88,8 @@ class Endpoint(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Every counted answer tells the limit and what is left of it."""
         if self.spent is not None:
-            response.headers.update(rate_headers(self.spent))
+            for name, value in rate_headers(self.spent).items():
+                response[name] = value
         return super().finalize_response(request, response, *args, **kwargs)
 
     def _spend(self) -> None:
