@@ -27,8 +27,8 @@ _HEADS = """
 
 # What subscribers are told of these events is written by the same statement: with the change, or not at all.
 _INSERT = f"""
-    WITH told AS (INSERT INTO settlements_auditevent (intent_id, sequence, settlement_id, action, from_status, to_status, reason,
-        triggered_by, approved_by, data, created_at, prev_hash, hash)
+    WITH told AS (INSERT INTO settlements_auditevent (intent_id, sequence, settlement_id, action, from_status,
+        to_status, reason, triggered_by, approved_by, data, created_at, prev_hash, hash)
     SELECT n.intent_id, n.sequence, n.settlement_id, n.action, n.from_status, n.to_status, n.reason,
         n.triggered_by, n.approved_by, n.data, %s::timestamptz, decode(n.prev_hash, 'hex'), decode(n.hash, 'hex')
     FROM json_to_recordset(%s::json) AS n (intent_id bigint, sequence int, settlement_id bigint, action text,

@@ -8,25 +8,25 @@ from datetime import timedelta
 from typing import Final
 
 from settlements import candidates
-from settlements.statuses import Message, SettlementStatus
+from settlements.statuses import News, SettlementStatus
 
 GIVE_UP_AFTER: Final = timedelta(days=3)
 
 _CREATED, _ANY = "settlement_created", "*"
 _NEWS_OF_STATUS: Final = (
-    (SettlementStatus.DELAYED, Message.DELAYED),
-    (SettlementStatus.PENDING, Message.REVIEW_REQUIRED),
-    (SettlementStatus.APPROVED, Message.APPROVED),
-    (SettlementStatus.SETTLED, Message.SETTLED),
-    (SettlementStatus.FAILED, Message.FAILED),
-    (SettlementStatus.RETURNED, Message.RETURNED),
-    (SettlementStatus.REJECTED, Message.REJECTED),
-    (SettlementStatus.CANCELLED, Message.CANCELLED),
+    (SettlementStatus.DELAYED, News.DELAYED),
+    (SettlementStatus.PENDING, News.REVIEW_REQUIRED),
+    (SettlementStatus.APPROVED, News.APPROVED),
+    (SettlementStatus.SETTLED, News.SETTLED),
+    (SettlementStatus.FAILED, News.FAILED),
+    (SettlementStatus.RETURNED, News.RETURNED),
+    (SettlementStatus.REJECTED, News.REJECTED),
+    (SettlementStatus.CANCELLED, News.CANCELLED),
 )
 # Which audit event is which news: (action, status it left or *, status it reached or *, news). RELEASING is our own
 # affair. A delayed one is told of again when its date has moved.
 _NEWS: Final = (
-    (_CREATED, _ANY, _ANY, Message.CREATED),
+    (_CREATED, _ANY, _ANY, News.CREATED),
     *((_CREATED, "", status, news) for status, news in _NEWS_OF_STATUS),
     *(
         (_ANY, before, status, news)
@@ -34,18 +34,18 @@ _NEWS: Final = (
         for before in SettlementStatus
         if before is not status
     ),
-    ("decided_again", SettlementStatus.DELAYED, SettlementStatus.DELAYED, Message.DELAYED),
-    ("hold_extended", SettlementStatus.DELAYED, SettlementStatus.DELAYED, Message.DELAYED),
+    ("decided_again", SettlementStatus.DELAYED, SettlementStatus.DELAYED, News.DELAYED),
+    ("hold_extended", SettlementStatus.DELAYED, SettlementStatus.DELAYED, News.DELAYED),
 )
 _NEWS_ROWS = ", ".join(
     f"({place}, '{action}', '{old}', '{new}', '{news.value}')"
     for place, (action, old, new, news) in enumerate(_NEWS, start=1)
 )
 
-_COLUMNS = """(message_id, subscriber_id, audit_event_id, settlement_id, event_type, state, attempts, failures,
-        next_attempt_at, give_up_at, last_error, created_at)"""
+_COLUMNS = """(message_id, subscriber_id, audit_event_id, settlement_id, event_type, state, payload, attempts,
+        failures, next_attempt_at, give_up_at, last_error, created_at)"""
 # Aliases: sub the subscriber, told the audit event, s the settlement, t its intent's token.
-_ROW = f"""'msg_' || replace(gen_random_uuid()::text, '-', ''), sub.id, told.id, s.id, {{news}}, 'WAITING', 0, 0,
+_ROW = f"""'msg_' || replace(gen_random_uuid()::text, '-', ''), sub.id, told.id, s.id, {{news}}, 'WAITING', '', 0, 0,
         {{at}}, {{at}} + interval '{GIVE_UP_AFTER.days} days', '', {{at}}"""
 # Asked once per statement, before anything else is looked at.
 _SOMEBODY_LISTENS = "EXISTS (SELECT 1 FROM settlements_subscriber WHERE active)"
@@ -53,7 +53,7 @@ _REACHED = "sub.active AND {news} = ANY(sub.event_types) AND sub.carrier_id IN (
 # It waits since its creation and joins the queue only now: told once, whatever made it eligible first.
 _NOT_TOLD_YET = f"""NOT EXISTS (
         SELECT 1 FROM settlements_delivery earlier WHERE earlier.settlement_id = s.id
-        AND earlier.subscriber_id = sub.id AND earlier.event_type = '{Message.REVIEW_REQUIRED.value}'
+        AND earlier.subscriber_id = sub.id AND earlier.event_type = '{News.REVIEW_REQUIRED.value}'
     )"""
 _JOINS_THE_QUEUE = f"s.strategy = 'PENDING' AND {candidates.NEEDS_PEOPLE} AND {_NOT_TOLD_YET}"
 
@@ -68,7 +68,7 @@ OF_AUDIT_EVENTS: Final = f"""
         WHERE told.settlement_id IS NOT NULL AND news.action IN (told.action, '{_ANY}')
           AND news.old IN (told.from_status, '{_ANY}') AND news.new IN (told.to_status, '{_ANY}')
         UNION ALL
-        SELECT 0, waiting.id, '{Message.REVIEW_REQUIRED.value}', true
+        SELECT 0, waiting.id, '{News.REVIEW_REQUIRED.value}', true
         FROM settlements_milestonesettlement waiting
         WHERE told.action = 'settle_requested' AND waiting.intent_id = told.intent_id AND waiting.status = 'PENDING'
     ) news
@@ -77,9 +77,9 @@ OF_AUDIT_EVENTS: Final = f"""
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
     JOIN settlements_subscriber sub ON {_REACHED.format(news="news.word")}
     WHERE {_SOMEBODY_LISTENS}
-      AND (s.amount_minor > 0 OR news.word = '{Message.CREATED.value}')
+      AND (s.amount_minor > 0 OR news.word = '{News.CREATED.value}')
       AND CASE WHEN news.joins THEN {_JOINS_THE_QUEUE}
-               WHEN news.word = '{Message.REVIEW_REQUIRED.value}' THEN {candidates.WAITS_FOR_PEOPLE}
+               WHEN news.word = '{News.REVIEW_REQUIRED.value}' THEN {candidates.WAITS_FOR_PEOPLE}
                ELSE true END
     ORDER BY told.id, news.place
 """
@@ -88,13 +88,13 @@ OF_AUDIT_EVENTS: Final = f"""
 # is told with is the intent's last one, for an intent whose schedule has no such item gets none of its own.
 OF_PROCESSED_EVENTS: Final = f"""
     INSERT INTO settlements_delivery {_COLUMNS}
-    SELECT {_ROW.format(news=f"'{Message.REVIEW_REQUIRED.value}'", at="e.processed_at")}
+    SELECT {_ROW.format(news=f"'{News.REVIEW_REQUIRED.value}'", at="e.processed_at")}
     FROM e
     JOIN settlements_eventsource src ON src.id = e.source_id
     JOIN settlements_paymentintent i ON i.shipment_id = e.shipment_id
     JOIN settlements_milestonesettlement s ON s.intent_id = i.id AND s.status = 'PENDING'
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
-    JOIN settlements_subscriber sub ON {_REACHED.format(news=f"'{Message.REVIEW_REQUIRED.value}'")}
+    JOIN settlements_subscriber sub ON {_REACHED.format(news=f"'{News.REVIEW_REQUIRED.value}'")}
     CROSS JOIN LATERAL (
         SELECT a.id FROM settlements_auditevent a WHERE a.intent_id = i.id ORDER BY a.sequence DESC LIMIT 1
     ) told

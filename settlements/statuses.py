@@ -99,7 +99,7 @@ class EventState(StrEnum):
     FAILED = "FAILED"
 
 
-class Message(StrEnum):
+class News(StrEnum):
     """What subscribers are told, as it stands on the wire: one settlement's news, or a test message."""
 
     CREATED = "settlement.created"
@@ -125,4 +125,4 @@ class DeliveryState(StrEnum):
 LIVE_TOKEN_STATUSES = frozenset({"active", "locked"})
 
 EVENT_WORDS: tuple[str, ...] = (*EventType, *StoredEventType)
-NEWS: tuple[Message, ...] = tuple(message for message in Message if message is not Message.PING)
+SETTLEMENT_NEWS: tuple[News, ...] = tuple(news for news in News if news is not News.PING)

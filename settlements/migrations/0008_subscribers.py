@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ('message_id', models.TextField(unique=True)),
                 ('event_type', models.TextField()),
                 ('state', models.TextField(default='WAITING')),
-                ('payload', models.TextField(blank=True, null=True)),
+                ('payload', models.TextField(blank=True, default='')),
                 ('attempts', models.IntegerField(default=0)),
                 ('failures', models.IntegerField(default=0)),
                 ('next_attempt_at', models.DateTimeField()),
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'DELIVERED'), _negated=True), models.Q(('attempts__gte', 1), ('delivered_at__isnull', False), ('payload__isnull', False)), _connector='OR'), name='delivered_was_sent'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'DELIVERED'), _negated=True), models.Q(('attempts__gte', 1), ('delivered_at__isnull', False), models.Q(('payload', ''), _negated=True)), _connector='OR'), name='delivered_was_sent'),
         ),
         migrations.AddConstraint(
             model_name='delivery',
@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='delivery',
-            trigger=pgtrigger.compiler.Trigger(name='message_is_fixed', sql=rails.models.guards.UnconditionalSql(func="\n        IF (NEW.id, NEW.message_id, NEW.subscriber_id, NEW.audit_event_id, NEW.settlement_id, NEW.event_type, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.message_id, OLD.subscriber_id, OLD.audit_event_id, OLD.settlement_id, OLD.event_type, OLD.created_at) THEN\n            RAISE EXCEPTION 'a message keeps its id, its subscriber and what it tells of' USING ERRCODE = 'check_violation';\n        END IF;\n        IF OLD.payload IS NOT NULL AND NEW.payload IS DISTINCT FROM OLD.payload THEN\n            RAISE EXCEPTION 'a message that was prepared stays as it is, byte for byte' USING ERRCODE = 'check_violation';\n        END IF;\n        IF NEW.attempts < OLD.attempts THEN\n            RAISE EXCEPTION 'attempts are only ever added' USING ERRCODE = 'check_violation';\n        END IF;\n        RETURN NEW;\n    ", hash='c535a801dfe6147d0f42cda6cc1d9f147346b3f8', operation='UPDATE', pgid='pgtrigger_message_is_fixed_9c1cc', table='settlements_delivery', when='BEFORE')),
+            trigger=pgtrigger.compiler.Trigger(name='message_is_fixed', sql=rails.models.guards.UnconditionalSql(func="\n        IF (NEW.id, NEW.message_id, NEW.subscriber_id, NEW.audit_event_id, NEW.settlement_id, NEW.event_type, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.message_id, OLD.subscriber_id, OLD.audit_event_id, OLD.settlement_id, OLD.event_type, OLD.created_at) THEN\n            RAISE EXCEPTION 'a message keeps its id, its subscriber and what it tells of' USING ERRCODE = 'check_violation';\n        END IF;\n        IF OLD.payload <> '' AND NEW.payload <> OLD.payload THEN\n            RAISE EXCEPTION 'a message that was prepared stays as it is, byte for byte' USING ERRCODE = 'check_violation';\n        END IF;\n        IF NEW.attempts < OLD.attempts THEN\n            RAISE EXCEPTION 'attempts are only ever added' USING ERRCODE = 'check_violation';\n        END IF;\n        RETURN NEW;\n    ", hash='54b222313738c68c978109eae2f6b4b7eba51c80', operation='UPDATE', pgid='pgtrigger_message_is_fixed_9c1cc', table='settlements_delivery', when='BEFORE')),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='subscribersecret',

@@ -9,10 +9,10 @@ from settlements.models.audit_event import AuditEvent
 from settlements.models.settlement import MilestoneSettlement
 from settlements.models.source_guards import ENDS_ONCE
 from settlements.models.subscriber_guards import DELIVERY_EDGES, DELIVERY_ROW
-from settlements.statuses import NEWS, DeliveryState
+from settlements.statuses import SETTLEMENT_NEWS, DeliveryState
 
 # Plain strings, for migrations keep them.
-_NEWS = [message.value for message in NEWS]
+_NEWS = [news.value for news in SETTLEMENT_NEWS]
 _STATES = [state.value for state in DeliveryState]
 
 
@@ -72,8 +72,8 @@ class SubscriberSecret(models.Model):
 class Delivery(models.Model):
     """One message to one subscriber, written with the audit event it tells of; a test message tells of none.
 
-    `payload` is the body as it was first sent and is sent ever after. `failures` counts since `give_up_at` was set,
-    `attempts` all there were.
+    `payload` is empty until it is prepared, then the body as it is sent ever after. `failures` counts since
+    `give_up_at` was set, `attempts` all there were.
     """
 
     message_id = models.TextField(unique=True)
@@ -86,7 +86,7 @@ class Delivery(models.Model):
     )
     event_type = models.TextField()
     state = models.TextField(default=DeliveryState.WAITING.value)
-    payload = models.TextField(null=True, blank=True)  # noqa: DJ001: null until it is prepared
+    payload = models.TextField(blank=True, default="")
     attempts = models.IntegerField(default=0)
     failures = models.IntegerField(default=0)
     next_attempt_at = models.DateTimeField()
@@ -111,8 +111,7 @@ class Delivery(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=_STATES), name="state_of_a_delivery_is_known"),
             models.CheckConstraint(
-                condition=~Q(state="DELIVERED")
-                | Q(delivered_at__isnull=False, payload__isnull=False, attempts__gte=1),
+                condition=~Q(state="DELIVERED") | Q(delivered_at__isnull=False, attempts__gte=1) & ~Q(payload=""),
                 name="delivered_was_sent",
             ),
             models.CheckConstraint(

@@ -28,7 +28,7 @@ DELIVERY_ROW = Guard(
         IF ({_NEW}) IS DISTINCT FROM ({_OLD}) THEN
             {refuse("a message keeps its id, its subscriber and what it tells of")}
         END IF;
-        IF OLD.payload IS NOT NULL AND NEW.payload IS DISTINCT FROM OLD.payload THEN
+        IF OLD.payload <> '' AND NEW.payload <> OLD.payload THEN
             {refuse("a message that was prepared stays as it is, byte for byte")}
         END IF;
         IF NEW.attempts < OLD.attempts THEN
