@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,7 +12,7 @@ import orjson
 from django.utils import timezone
 from standardwebhooks import Webhook
 
-from settlements import subscribers
+from settlements import deliveries, subscribers
 from settlements.models import Subscriber
 
 
@@ -93,3 +94,35 @@ def listening() -> Iterator[Receiver]:
 def subscribe(url: str, name: str = "tms", **options: Any) -> tuple[Subscriber, str]:
     """A subscriber and its secret."""
     return subscribers.create(name, url, actor="test", now=timezone.now(), **options)
+
+
+def only_approved(url: str, name: str = "tms") -> tuple[Subscriber, str]:
+    """A subscriber that is told of approvals alone, and its secret."""
+    return subscribe(url, name, event_types=["settlement.approved"])
+
+
+def approved(api: Any) -> int:
+    """The id of a settlement that is all of its intent and was approved at once: news twice over."""
+    number, shipment = api.token()
+    intent = api.intent(number, schedule={"type": "full_on_pod"})
+    api.event(shipment)
+    found: int = api.milestones(intent)["POD_CONFIRMED"]["id"]
+    return found
+
+
+def deliver() -> deliveries.Report:
+    """A run of the dispatcher."""
+    return deliveries.deliver(clock=timezone.now)
+
+
+class Clock:
+    """The time as it is, until it is told to move on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return timezone.now() + self.ahead
+
+    def forward(self, to: datetime) -> None:
+        self.ahead = to - timezone.now() + timedelta(milliseconds=1)

@@ -2,67 +2,23 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.db import connection
 from standardwebhooks import WebhookVerificationError
 
-from settlements import deliveries, redelivery, subscribers
+from settlements import calling, deliveries, redelivery, signatures, subscribers
 from settlements.deliveries import BACKOFF, CALL_SECONDS, LEASE, Report, next_attempt
 from settlements.models import Delivery, Subscriber
 from settlements.outbox import GIVE_UP_AFTER
 from tests.factories import now
 from tests.flows.conftest import Api, at_once
-from tests.flows.receiver import Receiver, listening, subscribe
-
-PUBLIC, PRIVATE = "203.0.113.7", "127.0.0.1"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with listening() as found:
-        yield found
-
-
-class Clock:
-    """The time as it is, until it is told to move on."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return now() + self.ahead
-
-    def forward(self, to: datetime) -> None:
-        self.ahead = to - now() + timedelta(milliseconds=1)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def approved(api: Api, **token: Any) -> int:
-    """The id of an approved settlement, which is told of by two messages."""
-    number, shipment = api.token(**token)
-    intent = api.intent(number, schedule={"type": "full_on_pod"})
-    api.event(shipment)
-    found: int = api.milestones(intent)["POD_CONFIRMED"]["id"]
-    return found
-
-
-def deliver() -> Report:
-    return deliveries.deliver(clock=now)
-
-
-def only_approved(url: str, **options: Any) -> tuple[Subscriber, str]:
-    return subscribe(url, event_types=["settlement.approved"], **options)
+from tests.flows.receiver import Clock, Receiver, approved, deliver, listening, only_approved, subscribe
 
 
 def test_a_subscriber_gets_what_get_returns_signed_so_that_the_published_library_reads_it(
@@ -86,7 +42,7 @@ def test_a_subscriber_gets_what_get_returns_signed_so_that_the_published_library
         "to_status": "approved",
     }
     with pytest.raises(WebhookVerificationError):
-        created.verified(subscribers.signatures.new_secret())
+        created.verified(signatures.new_secret())
     assert deliver() == Report()
     assert {row.message_id for row in Delivery.objects.filter(state="DELIVERED", attempts=1, last_status=200)} == {
         created.id,
@@ -124,14 +80,14 @@ def test_the_waits_grow_to_twelve_hours_and_end_after_three_days() -> None:
     while (following := next_attempt(len(tried), now=at, give_up_at=end)) is not None:
         at = following
         tried.append(at - began)
-    gaps = [later - earlier for earlier, later in zip(tried, tried[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(tried)]
     assert gaps[:-1] == [*BACKOFF, *[timedelta(hours=12)] * (len(gaps) - 1 - len(BACKOFF))]
     assert [*map(timedelta.total_seconds, BACKOFF)] == [5, 60, 300, 1_800, 7_200, 18_000, 36_000, 43_200]
     assert tried[-1] == timedelta(days=3)
     just_before = end - timedelta(microseconds=1)
     assert next_attempt(1, now=just_before, give_up_at=end) == end
     assert next_attempt(1, now=end, give_up_at=end) is None
-    assert GIVE_UP_AFTER == timedelta(days=3)
+    assert timedelta(days=3) == GIVE_UP_AFTER
     assert timedelta(seconds=CALL_SECONDS) < LEASE
 
 
@@ -190,21 +146,21 @@ def test_what_an_answer_means(live: Api, receiver: Receiver, status: int, report
     assert [each.path for each in receiver.received] == ["/"]
 
 
-def test_what_was_committed_is_sent_though_the_process_that_wrote_it_is_gone(live: Api, receiver: Receiver) -> None:
-    only_approved(receiver.url)
-    approved(live)
-    connection.close()
-    assert deliver() == Report(delivered=1)
+EVENT_AND_DEATH = """
+import os, signal
+from tests.factories import POD, post_event
+post_event({shipment!r}, POD)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+DISPATCHER = """
+from django.utils import timezone
+from settlements import deliveries
+deliveries.deliver(clock=timezone.now)
+"""
 
 
-def dispatcher() -> "subprocess.Popen[bytes]":
-    """A process that delivers on the test's own database."""
-    program = (
-        "import django; django.setup()\n"
-        "from django.utils import timezone\n"
-        "from settlements import deliveries\n"
-        "deliveries.deliver(clock=timezone.now)\n"
-    )
+def a_process(program: str) -> "subprocess.Popen[bytes]":
+    """A process of ours on the test's own database."""
     name, host = connection.settings_dict["NAME"], connection.settings_dict["OPTIONS"].get("host", "")
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "chainpay.settings",
@@ -212,7 +168,15 @@ def dispatcher() -> "subprocess.Popen[bytes]":
         "CHAINPAY_DEMO": "1",
         "CHAINPAY_LOG_LEVEL": "ERROR",
     }
-    return subprocess.Popen([sys.executable, "-c", program], env=environment)
+    return subprocess.Popen([sys.executable, "-c", f"import django; django.setup()\n{program}"], env=environment)
+
+
+def test_what_was_committed_is_sent_though_its_process_died_right_after(live: Api, receiver: Receiver) -> None:
+    only_approved(receiver.url)
+    token, shipment = live.token()
+    live.intent(token)
+    assert a_process(EVENT_AND_DEATH.format(shipment=shipment)).wait() == -signal.SIGKILL
+    assert deliver() == Report(delivered=1)
 
 
 def test_a_dispatcher_killed_in_the_middle_loses_nothing_and_repeats_under_the_same_id(
@@ -221,7 +185,7 @@ def test_a_dispatcher_killed_in_the_middle_loses_nothing_and_repeats_under_the_s
     only_approved(receiver.url)
     approved(live)
     receiver.hold.clear()
-    process = dispatcher()
+    process = a_process(DISPATCHER)
     try:
         assert receiver.arrived.wait(60)
     finally:
@@ -286,13 +250,13 @@ def test_no_transaction_is_open_while_a_message_is_sent(
     only_approved(receiver.url)
     approved(live)
     seen = []
-    post = deliveries.calling.post
+    post = calling.post
 
     def looked_at(*args: Any, **kwargs: Any) -> Any:
         seen.append(connection.in_atomic_block)
         return post(*args, **kwargs)
 
-    monkeypatch.setattr(deliveries.calling, "post", looked_at)
+    monkeypatch.setattr(calling, "post", looked_at)
     assert deliver() == Report(delivered=1)
     assert seen == [False]
 
@@ -319,96 +283,6 @@ def test_an_inactive_subscriber_is_sent_nothing_until_it_is_active_again(
 
 def switch(row: Subscriber, *, active: bool) -> None:
     subscribers.change(row.pk, url=row.url, event_types=row.event_types, active=active, actor="test")
-
-
-def test_while_a_secret_is_rotated_both_sign_and_a_revoked_one_never_again(
-    live: Api, receiver: Receiver, clock: Clock
-) -> None:
-    row, old = only_approved(receiver.url)
-    new = subscribers.rotate(row.pk, overlap=timedelta(hours=1), actor="test", now=now())
-    approved(live)
-    deliveries.deliver(clock=clock)
-    (message,) = receiver.received
-    assert len(message.headers["webhook-signature"].split(" ")) == 2
-    assert message.verified(old) == message.verified(new)
-    newest = row.secrets.latest("pk")
-    third = subscribers.rotate(row.pk, overlap=timedelta(hours=1), actor="test", now=now())
-    assert subscribers.revoke(row.pk, newest.pk, actor="test", now=now())
-    clock.ahead = timedelta(minutes=59)
-    assert len(subscribers.signing_keys(row.pk, now=clock())) == 2
-    clock.ahead = timedelta(minutes=61)
-    assert subscribers.signing_keys(row.pk, now=clock()) == [subscribers.signatures.key_of(third)]
-
-
-def test_nothing_is_sent_unsigned(live: Api, receiver: Receiver) -> None:
-    row, _ = only_approved(receiver.url)
-    approved(live)
-    subscribers.revoke(row.pk, row.secrets.get().pk, actor="test", now=now())
-    assert deliver() == Report(failed=1)
-    assert Delivery.objects.get().last_error == "the subscriber has no live secret to sign with"
-    assert receiver.received == []
-
-
-def test_a_secret_that_can_not_be_opened_stops_that_subscriber_alone(live: Api, receiver: Receiver) -> None:
-    broken, _ = only_approved(receiver.url, name="broken")
-    only_approved(receiver.url, name="sound")
-    broken.secrets.update(sealed="lost-key:AAAA")
-    approved(live)
-    assert deliver() == Report(delivered=1, failed=1)
-    assert "lost-key" in Delivery.objects.get(subscriber=broken).last_error
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "localhost"])
-def test_outside_the_demo_private_targets_are_refused_with_a_stored_reason(
-    live: Api, receiver: Receiver, settings: Any, host: str
-) -> None:
-    row, _ = only_approved(receiver.url)
-    approved(live)
-    port = receiver.url.rpartition(":")[2]
-    settings.CHAINPAY_DEMO = False
-    with pytest.raises(subscribers.SubscriberRefused) as refused:
-        subscribers.change(
-            row.pk, url=f"https://{host}:{port}/", event_types=row.event_types, active=True, actor="test"
-        )
-    assert refused.value.field == "url"
-    Subscriber.objects.filter(pk=row.pk).update(url=f"https://{host}:{port}/")
-    assert deliver() == Report(failed=1)
-    assert "not reachable from everywhere" in Delivery.objects.get().last_error
-    assert receiver.received == []
-
-
-def test_a_name_that_leads_elsewhere_at_the_second_look_up_is_called_where_it_was_judged(
-    live: Api, receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rebinding: asked twice, the name would be public for the judge and our own machine for the caller."""
-    row, _ = only_approved(receiver.url)
-    approved(live)
-    port = int(receiver.url.rpartition(":")[2])
-    settings.CHAINPAY_DEMO = False
-    Subscriber.objects.filter(pk=row.pk).update(url=f"https://rebinding.example.com:{port}/")
-    answers, connected = [PUBLIC, PRIVATE, PRIVATE], []
-
-    def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), port))]
-
-    def connect(self: socket.socket, at: Any) -> None:
-        connected.append(at)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(deliveries.calling.addresses, "is_global", lambda address: str(address) == PUBLIC)
-    monkeypatch.setattr(deliveries.calling.socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(deliveries.calling.socket.socket, "connect", connect)
-    report = deliver_over_an_open_connection(row)
-    monkeypatch.undo()
-    assert report == Report(failed=1)
-    assert connected == [(PUBLIC, port)]
-    assert receiver.received == []
-
-
-def deliver_over_an_open_connection(row: Subscriber) -> Report:
-    claimed = deliveries._claim(row.pk, now=now())
-    assert claimed is not None
-    return deliveries._deliver_one(claimed, now)
 
 
 def test_a_test_message_is_one_like_any_other(live: Api, receiver: Receiver) -> None:
