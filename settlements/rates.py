@@ -9,7 +9,7 @@ import logging
 import time
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -56,7 +56,7 @@ class Spent:
 
 def spend(allowance: Allowance) -> Spent:
     """Counts one request. Without Redis everything passes: a payment that waits is worse than a limit not kept."""
-    answer = _COUNTER.ask(allowance)
+    answer = _counter(settings.CELERY_BROKER_URL).ask(allowance)
     if answer is None:
         return Spent(allowance=allowance, passed=True, remaining=allowance.per_second, seconds=0.0)
     passed, remaining, microseconds = answer
@@ -66,14 +66,21 @@ def spend(allowance: Allowance) -> Spent:
 class _Counter:
     """The script in Redis, left alone for a moment whenever it does not answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        client = redis.Redis.from_url(
+            plain_url(url),
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._script = client.register_script(_SPEND)
         self._away_until = 0.0
 
     def ask(self, allowance: Allowance) -> list[int] | None:
         if time.monotonic() < self._away_until:
             return None
         try:
-            answer: list[int] = _script()(keys=[f"chainpay:rate:{allowance.name}"], args=[allowance.per_second])
+            answer: list[int] = self._script(keys=[f"chainpay:rate:{allowance.name}"], args=[allowance.per_second])
         except redis.RedisError as error:
             self._away_until = time.monotonic() + _LEAVE_ALONE_SECONDS
             logger.error("Rate limits are not kept while Redis is away: %s", type(error).__name__)
@@ -81,21 +88,12 @@ class _Counter:
         return answer
 
 
-_COUNTER: Final = _Counter()
-
-
 @cache
-def _script() -> Any:
-    client = redis.Redis.from_url(
-        _plain(settings.CELERY_BROKER_URL),
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return client.register_script(_SPEND)
+def _counter(url: str) -> _Counter:
+    return _Counter(url)
 
 
-def _plain(url: str) -> str:
+def plain_url(url: str) -> str:
     """Celery's URL as redis-py reads it: sockets have another scheme there, and another word for the number."""
     scheme, separator, rest = url.partition("redis+socket://")
     return f"unix://{rest.replace('virtual_host=', 'db=')}" if separator and not scheme else url
