@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
@@ -64,6 +66,33 @@ def test_threads_and_processes_share_one_count() -> None:
         slow = an_allowance(1)
         found = list(pool.map(lambda _: rates.spend(slow).passed, range(16)))
     assert 1 <= sum(found) < 16
+
+
+def test_a_high_limit_is_counted_in_portions_and_still_kept() -> None:
+    allowance = an_allowance(200)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: rates.spend(allowance), range(5_000)))
+    passed = sum(each.passed for each in found)
+    # A second's worth at once, and what was earned back while the threads were asking.
+    assert 200 <= passed < 5_000
+    assert min(each.remaining for each in found) == 0
+
+
+def test_what_a_process_has_taken_it_spends_before_it_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowance = an_allowance(200)
+    asked: list[Any] = []
+    counter = rates._Counter(settings.CELERY_BROKER_URL)
+    script = counter._script
+
+    def ask(keys: list[str], args: list[int]) -> Any:
+        asked.append(args)
+        return script(keys=keys, args=args)
+
+    monkeypatch.setattr(counter, "_script", ask)
+    with time_machine.travel(0, tick=False):  # monotonic stands still as well
+        answers = [counter.ask(allowance) for _ in range(25)]
+    assert asked == [[1_000, 10]] * 3
+    assert [answer and answer[1] for answer in answers[:10]] == [999, 998, 997, 996, 995, 994, 993, 992, 991, 990]
 
 
 class TestAnswers:
