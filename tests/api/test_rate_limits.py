@@ -79,7 +79,7 @@ def test_a_high_limit_is_counted_in_portions_and_still_kept() -> None:
 
 
 def test_what_a_process_has_taken_it_spends_before_it_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    allowance = an_allowance(200)
+    allowance = an_allowance(1_000)
     asked: list[Any] = []
     counter = rates._Counter(settings.CELERY_BROKER_URL)
     script = counter._script
