@@ -43,28 +43,27 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def post_all(port: int, source: str, secret: str, bodies: Sequence[bytes], *, connections: int) -> Outcome:
-    """Posts each body once, the next one on a connection as soon as the answer to its last one is there.
+def post_all(port: int, requests: Sequence[bytes], *, connections: int) -> Outcome:
+    """Sends each request once, in their order; a connection sends its next one when the last one is answered.
 
     Raises TimeoutError when the server stops answering.
     """
-    signing_key = signatures.key_of(secret)
-    requests = iter([_request(port, source, signing_key, body) for body in bodies])
+    waiting = iter(requests)
     outcome = Outcome()
     with selectors.DefaultSelector() as selector:
-        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in range(min(connections, len(bodies)))]
+        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in range(min(connections, len(requests)))]
         for line in lines:
             line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(line.socket, selectors.EVENT_READ, line)
         began = time.monotonic()
-        open_lines = sum(_send(line, next(requests, None)) for line in lines)
+        open_lines = sum(_send(line, next(waiting, None)) for line in lines)
         while open_lines:
             ready = selector.select(_PATIENCE_SECONDS)
             if not ready:
                 raise TimeoutError("the server does not answer")
             for key, _ in ready:
                 line = key.data
-                if _answered(line, outcome) and not _send(line, next(requests, None)):
+                if _answered(line, outcome) and not _send(line, next(waiting, None)):
                     selector.unregister(line.socket)
                     line.socket.close()
                     open_lines -= 1
@@ -81,6 +80,12 @@ def complete_length(received: bytes) -> int | None:
     start = head.find(_LENGTH)
     length = int(head[start + len(_LENGTH) :].split(b"\r\n", 1)[0]) if start >= 0 else 0
     return end + len(_HEAD_END) + length
+
+
+def signed_requests(port: int, source: str, secret: str, bodies: Sequence[bytes]) -> list[bytes]:
+    """What goes over the wire: each body as a message of its own, signed now."""
+    key = signatures.key_of(secret)
+    return [_request(port, source, key, body) for body in bodies]
 
 
 def _request(port: int, source: str, key: bytes, body: bytes) -> bytes:
@@ -121,7 +126,8 @@ def main() -> None:
     """Reads, posts, prints."""
     port, connections = (int(word) for word in sys.argv[1:3])
     source, secret, *bodies = sys.stdin.buffer.read().splitlines()
-    outcome = post_all(port, source.decode(), secret.decode(), bodies, connections=connections)
+    requests = signed_requests(port, source.decode(), secret.decode(), bodies)
+    outcome = post_all(port, requests, connections=connections)
     json.dump({"elapsed": outcome.elapsed, "latencies": outcome.latencies, "wrong": outcome.wrong[:3]}, sys.stdout)
 
 
