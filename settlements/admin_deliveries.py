@@ -1,6 +1,5 @@
 """Messages to subscribers in the admin: what waits, what was taken, what is parked; and once more, by POST."""
 
-import json
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -25,26 +24,8 @@ MOST_AT_ONCE = 500
 
 @admin.display(description="payload")
 def payload(row: Delivery) -> SafeString:
-    """The body as it is sent, a value to a line; empty until it is prepared."""
-    if not row.payload:
-        return format_html("{}", "not prepared yet")
-    # Numbers stay as they are written: 700.00 is no float here.
-    read = json.loads(row.payload, parse_float=_Literal)
-    return format_html('<pre class="cp-break">{}</pre>', json.dumps(read, indent=2, ensure_ascii=False))
-
-
-class _Literal(float):
-    """A number that is written as it was read."""
-
-    def __new__(cls, text: str) -> "_Literal":
-        literal = super().__new__(cls, text)
-        literal.text = text
-        return literal
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
+    """The body byte for byte as it is sent, wrapped only; nothing until it is prepared."""
+    return format_html('<code class="cp-break">{}</code>', row.payload or "not prepared yet")
 
 
 @admin.register(Delivery)
@@ -112,8 +93,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
             try:
                 redelivery.again(row.pk, actor=actor_of(request), now=timezone.now())
             except Refusal as refusal:
-                messages.error(request, f"{row.message_id} to {row.subscriber}: {refusal.detail}")
+                messages.error(request, f"Message {row.message_id} to {row.subscriber}: {refusal.detail}")
             else:
                 self.log_change(request, row, "Delivered again")
-                messages.success(request, f"{row.message_id} to {row.subscriber}: due now, under the same id.")
+                messages.success(request, f"Message {row.message_id} to {row.subscriber}: due now, under the same id.")
         return HttpResponseRedirect(request.get_full_path())
