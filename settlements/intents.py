@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from rails import registry
 from rails.models import Recipient
 from rails.money import Money
-from settlements import audit, lifecycle, locks, milestones, schedules, tokens
+from settlements import audit, event_states, lifecycle, locks, milestones, schedules, tokens
 from settlements.lifecycle import Move
 from settlements.models import (
     FreightToken,
@@ -20,13 +20,11 @@ from settlements.models import (
     PaymentIntent,
     PaymentSchedule,
     PaymentScheduleItem,
-    ShipmentEvent,
 )
 from settlements.policy import WIRE, score_text, tier_of
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import (
     LIVE_TOKEN_STATUSES,
-    EventState,
     EventType,
     IntentStatus,
     ScheduleType,
@@ -123,9 +121,7 @@ def create(request: IntentRequest, *, actor: str, user_id: int | None = None, no
         recipient = tokens.recipient_named(request.recipient_id) if request.recipient_id else token.recipient
         intent = _store(request, token, recipient, actor=actor, user_id=user_id, now=now)
         milestones.process_milestones(shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now)
-        ShipmentEvent.objects.filter(shipment_id=shipment.pk, state=EventState.PARKED).update(
-            state=EventState.PROCESSED
-        )
+        event_states.unpark(shipment.pk)
         return intent.pk
 
 
