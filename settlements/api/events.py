@@ -1,29 +1,33 @@
 """POST /webhooks/shipment_event: a message in, an answer out, and a repeat gets the same answer."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import orjson
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from settlements import inbox, rehearsal
+from settlements import inbox, rehearsal, sources
 from settlements.api import representations, values
+from settlements.api.callers import CallerKind
 from settlements.api.endpoint import Endpoint
+from settlements.api.errors import Refused
 from settlements.api.fields import Fields
 from settlements.api.headers import visible_header
 from settlements.api.rendering import answer
 from settlements.api.words import PING, EventWord
-from settlements.models import EventSource
 from settlements.permissions import Scope
 from settlements.rehearsal import Rehearsal
 from settlements.statuses import EventState
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+_LOOKS = 5
+Done = TypeVar("Done")
 
 
 class ShipmentEventWebhook(Endpoint):
@@ -31,6 +35,7 @@ class ShipmentEventWebhook(Endpoint):
 
     scopes = {"POST": Scope.EVENTS_WRITE}
     query_parameters = frozenset({"dry_run"})
+    signed = True
 
     def post(self, request: Request) -> HttpResponse:
         now = timezone.now()
@@ -39,10 +44,11 @@ class ShipmentEventWebhook(Endpoint):
             return self._pong(now)
         message = self._message(request, now=now)
         if dry_run:
-            return _rehearsed(rehearsal.of_message(message))
-        return _answer(inbox.receive(message, now=now))
+            return _rehearsed(self._in_its_name(message, rehearsal.of_message))
+        return _answer(self._in_its_name(message, partial(inbox.receive, now=now)))
 
-    def _message(self, request: Request, *, now: datetime) -> inbox.Message:
+    def _message(self, request: Request, *, now: datetime) -> Callable[..., inbox.Message]:
+        """The message in the body, which wants only its source and actor."""
         with Fields(self.body, allowed=None) as fields:
             shipment_id = fields.text_or_integer("shipment_id")
             event_type = fields.word("event_type", EventWord, any_case=True)
@@ -53,11 +59,10 @@ class ShipmentEventWebhook(Endpoint):
                     "occurred_at", "occurred_at_in_the_future", "occurred_at lies more than 5 minutes in the future."
                 )
         digest = hashlib.sha256(canonical(self.body)).digest()
-        return inbox.Message(
-            source=platform(),
-            actor=self.caller.actor,
+        return partial(
+            inbox.Message,
             message_id=_message_id(request, event_id, digest),
-            body=self.raw_body.decode(),
+            body=self.raw_body().decode(),
             body_hash=digest,
             shipment_id=shipment_id,
             event_type=event_type.value,
@@ -65,10 +70,34 @@ class ShipmentEventWebhook(Endpoint):
             occurred_at_was_naive=moment.was_naive,
         )
 
+    def _in_its_name(self, message: Callable[..., inbox.Message], handle: Callable[[inbox.Message], Done]) -> Done:
+        """Handles the message in its source's name; one whose source has changed meanwhile is looked at again."""
+        source = self._source(fresh=False)
+        for _ in range(_LOOKS):
+            try:
+                return handle(message(source=source, actor=self.caller.actor))
+            except inbox.SourceChanged:
+                source = self._source(fresh=True)
+        raise inbox.SourceChanged("the source changes faster than it can be read")
+
+    def _source(self, *, fresh: bool) -> sources.Source:
+        """In whose name the event comes: that of the signature, and in the demo the platform's."""
+        if self.caller.kind is not CallerKind.DEMO:
+            if fresh:
+                self.caller = self.identified(fresh=True)
+            assert self.caller.source is not None
+            return self.caller.source
+        platform = sources.known(sources.PLATFORM, fresh=fresh)
+        if platform is None or not platform.active:
+            raise Refused("event_source_inactive", "The demo's event source, platform, is switched off.", 403)
+        return platform.source
+
     def _pong(self, now: datetime) -> HttpResponse:
+        """The answer to whom we would take events from; nothing else happens."""
         with Fields(self.body, allowed=None) as fields:
             shipment_id = fields.maybe("shipment_id", values.text_or_integer, nullable=True)
             fields.maybe("occurred_at", values.moment, nullable=True)
+        self._source(fresh=True)  # what was revoked a moment ago gets no pong either
         return answer(
             {
                 "shipment_id": shipment_id,
@@ -102,12 +131,6 @@ def _message_id(request: Request, event_id: str | None, digest: bytes) -> str:
     if header is not None:
         return f"webhook-id:{header}"
     return f"event_id:{event_id}" if event_id is not None else f"body:{digest.hex()}"
-
-
-@cache
-def platform() -> inbox.Source:
-    """The platform's own source, unbounded; remembered, for its row never changes."""
-    return inbox.Source(EventSource.objects.get(name="platform", kind=EventSource.PLATFORM).pk)
 
 
 def _answer(receipt: inbox.Receipt) -> HttpResponse:
