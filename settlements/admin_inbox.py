@@ -81,8 +81,9 @@ def event_type(row: ShipmentEvent) -> SafeString:
 @admin.display(description="received")
 def received(row: ShipmentEvent) -> SafeString:
     """When, by our clock, and from which source."""
-    moment = f"{row.received_at:%Y-%m-%d %H:%M:%S} UTC"
-    return format_html('{}<span class="cp-small">{}</span>', moment, row.source.name)
+    at = row.received_at
+    words = '<span class="cp-nowrap">{}</span> {} UTC<span class="cp-small">{}</span>'
+    return format_html(words, f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", row.source.name)
 
 
 @admin.display(description="shipment")
