@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
 from settlements import redaction, rehearsal, reprocessing
@@ -75,7 +75,7 @@ def outcome_and_error(row: ShipmentEvent) -> SafeString:
 @admin.display(description="event type")
 def event_type(row: ShipmentEvent) -> SafeString:
     """The word as it is stored, in as many lines as its column needs."""
-    return format_html_join(format_html("_<wbr>"), "{}", ((part,) for part in row.event_type.split("_")))
+    return format_html_join(mark_safe("_<wbr>"), "{}", ((part,) for part in row.event_type.split("_")))
 
 
 @admin.display(description="received")
