@@ -197,6 +197,7 @@ def check_reach(message: Message) -> None:
     """Raises EventTypeNotAllowed or ShipmentNotReached for what the source may not post."""
     source = message.source
     if source.allowed_event_types is not None and message.event_type not in source.allowed_event_types:
+        _refuse_memories(source)
         raise EventTypeNotAllowed(f"This source may not post {message.event_type}.", field="event_type")
     if not source.carrier_id:
         return
@@ -247,6 +248,14 @@ def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_FAILED, [in_words(error), int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id, int(swept)])
+
+
+def _refuse_memories(source: Source) -> None:
+    """Raises SourceChanged unless the source is still what it was when it was read."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_SOURCE_AS_KNOWN}", _as_known(source))
+        if not cursor.fetchone()[0]:
+            raise SourceChanged(f"source {source.pk} has changed since it was read")
 
 
 def _as_known(source: Source) -> tuple[int | None, int, int | None]:

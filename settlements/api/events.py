@@ -35,6 +35,7 @@ class ShipmentEventWebhook(Endpoint):
 
     scopes = {"POST": Scope.EVENTS_WRITE}
     query_parameters = frozenset({"dry_run"})
+    keyed = False
     signed = True
 
     def post(self, request: Request) -> HttpResponse:
