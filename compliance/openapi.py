@@ -134,8 +134,8 @@ OPERATIONS: Final = (
         description="Overdue first, then largest.",
         scope=Scope.COMPLIANCE_READ,
         parameters=(
-            query("skip", whole(highest=10**9), "How many to pass over.", 0),
-            query("limit", whole(lowest=1, highest=500), "At most so many; 50 if absent.", 50),
+            query("skip", whole(highest=10**9), "How many to pass over."),
+            query("limit", whole(lowest=1, highest=500), "At most so many; 50 if absent."),
             query("milestone_id", whole(lowest=1, highest=10**18 - 1), "Only this milestone."),
         ),
         answers=(

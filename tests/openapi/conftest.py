@@ -1,11 +1,14 @@
-"""The document as it is served, and a demo to try it on."""
+"""The document as it is served."""
 
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from tests.flows.conftest import Api, _demo, api, staff  # noqa: F401
+# The demo, its caller and its staff are the same as for the flows.
+from tests.flows.conftest import _demo, api, staff
+
+__all__ = ["_demo", "api", "document", "staff"]
 
 
 @pytest.fixture

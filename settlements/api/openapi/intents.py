@@ -121,10 +121,10 @@ OPERATIONS: Final = (
         description="Newest first. A carrier's key sees the intents of its own tokens.",
         scope=Scope.INTENTS_READ,
         parameters=(
-            query("skip", whole(highest=10**9), "How many to pass over.", 0),
-            query("limit", whole(lowest=1, highest=100), "At most so many; 10 if absent.", 10),
-            query("status", INTENT_STATUS, "Only these.", "pending"),
-            query("risk_tier", TIER, "Only these.", "low"),
+            query("skip", whole(highest=10**9), "How many to pass over."),
+            query("limit", whole(lowest=1, highest=100), "At most so many; 10 if absent."),
+            query("status", INTENT_STATUS, "Only these."),
+            query("risk_tier", TIER, "Only these."),
         ),
         answers=(
             Answer(
