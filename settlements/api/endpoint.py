@@ -27,13 +27,15 @@ class Endpoint(APIView):
     """Base of the API's views; a handler finds `caller`, `query`, and for writes `body` ready.
 
     `scopes` names for each method what its caller needs, `query_parameters` what may follow the question mark,
-    `body_optional` whether an empty body means {}, `signed` whether the signature of an event
-    source counts, and `looks_afresh` whether that source is read anew, for nothing stored later checks the memory.
+    `body_optional` whether an empty body means {}, `keyed` and `signed` whether a key and
+    whether the signature of an event source counts, and `looks_afresh` whether that source is read anew: needed where
+    nothing that is stored checks what is remembered of it.
     """
 
     scopes: ClassVar[Mapping[str, Scope]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
     body_optional: ClassVar[bool] = False
+    keyed: ClassVar[bool] = True
     signed: ClassVar[bool] = False
     looks_afresh: ClassVar[bool] = False
 
@@ -76,7 +78,8 @@ class Endpoint(APIView):
 
     def identified(self, *, fresh: bool = False) -> Caller:
         """The caller; see `authentication.identify`."""
-        return identify(self.request._request, body=self.raw_body if self.signed else None, fresh=fresh)
+        body = self.raw_body if self.signed else None
+        return identify(self.request._request, keyed=self.keyed, body=body, fresh=fresh)
 
     def raw_body(self) -> bytes:
         """The body as it arrived. Raises Refused as `read_body` does, and 411 where one is due but not announced."""

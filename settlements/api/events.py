@@ -32,6 +32,7 @@ class ShipmentEventWebhook(Endpoint):
     """Stores and processes one shipment event."""
 
     scopes = {"POST": Scope.EVENTS_WRITE}
+    keyed = False
     signed = True
 
     def post(self, request: Request) -> HttpResponse:
