@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar, Final
 
@@ -39,19 +40,32 @@ POLICY: Final = "; ".join(
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What stays the same while the process runs, made when it is first asked for."""
+
+    make: Callable[[], bytes]
+    media_type: str = HTML
+
+    def answer(self) -> HttpResponse:
+        """The content with what caches and browsers need to know of it."""
+        body = self.make()
+        headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": CACHING}
+        if self.media_type == HTML:
+            headers["Content-Security-Policy"] = POLICY
+        return HttpResponse(body, content_type=self.media_type, headers=headers)
+
+
 class Described(Endpoint):
-    """One of the three: a content that stays the same while the process runs."""
+    """One of the three, or 304 for who has it already."""
 
     scopes = {"GET": Scope.PUBLIC}
-    content: ClassVar[Callable[[], bytes] | None] = None
-    content_type: ClassVar[str] = JSON
+    content: ClassVar[Content | None] = None
 
     def get(self, request: Request) -> HttpResponseBase:
         assert self.content is not None
-        body = self.content()
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        full = HttpResponse(body, content_type=self.content_type, headers=_headers(self.content_type, etag))
-        found = get_conditional_response(request._request, etag=etag, response=full)
+        full = self.content.answer()
+        found = get_conditional_response(request._request, etag=full["ETag"], response=full)
         return found if found is not None else full
 
 
@@ -64,9 +78,9 @@ def routes(operations: Iterable[Operation]) -> list[URLPattern]:
         return dump(document(described))
 
     return [
-        path("openapi.json", Described.as_view(content=whole)),
-        path("docs", Described.as_view(content=_reader, content_type=HTML)),
-        path("docs/errors", Described.as_view(content=_errors, content_type=HTML)),
+        path("openapi.json", Described.as_view(content=Content(whole, JSON))),
+        path("docs", Described.as_view(content=Content(_reader))),
+        path("docs/errors", Described.as_view(content=Content(_errors))),
     ]
 
 
@@ -88,13 +102,6 @@ def _errors() -> bytes:
     return render_to_string("docs/errors.html", {"version": VERSION, "sections": shown}).encode()
 
 
-def _headers(content_type: str, etag: str) -> dict[str, str]:
-    headers = {"ETag": etag, "Cache-Control": CACHING}
-    return {**headers, "Content-Security-Policy": POLICY} if content_type == HTML else headers
-
-
 def _marked(text: str) -> SafeString:
     """Escaped, with `words` as code."""
     return mark_safe(_CODE.sub(r"<code>\1</code>", escape(text)))
-
-

@@ -93,6 +93,7 @@ def test_every_operation_answers_with_success_as_described(checked: Checked) -> 
     assert succeeded == {(method, path) for method, path, _ in operations(checked.document)}
 
 
+EVENT = {"shipment_id": "S", "event_type": "POD_CONFIRMED", "occurred_at": "2025-11-07T15:30:00Z"}
 REFUSED: dict[str, tuple[int, Callable[[Checked], Any]]] = {
     "a field of every kind that is wrong": (
         400,
@@ -113,7 +114,10 @@ REFUSED: dict[str, tuple[int, Callable[[Checked], Any]]] = {
     "a recipient without a name": (400, lambda api: api.put("/recipients/R", {"name": " "})),
     "a recipient's id with a space": (400, lambda api: api.put("/recipients/R%20R", {"name": "R"})),
     "a missing recipient": (404, lambda api: api.send("GET", "/recipients/nobody")),
-    "an event that makes no sense": (400, lambda api: api.event("", "NOTHING", occurred_at="2999-01-01", event_id=True)),
+    "an event that makes no sense": (
+        400,
+        lambda api: api.event("", "NOTHING", occurred_at="2999-01-01", event_id=True),
+    ),
     "an event of the future": (400, lambda api: api.event("S", occurred_at="2999-01-01T00:00:00Z")),
     "a message id that is none": (400, lambda api: api.send("POST", "/webhooks/shipment_event", EVENT, webhook_id="")),
     "no JSON": (400, lambda api: api.post("/webhooks/shipment_event", b"{")),
@@ -148,7 +152,6 @@ REFUSED: dict[str, tuple[int, Callable[[Checked], Any]]] = {
         ),
     ),
 }
-EVENT = {"shipment_id": "S", "event_type": "POD_CONFIRMED", "occurred_at": "2025-11-07T15:30:00Z"}
 
 
 @pytest.mark.parametrize("what", REFUSED)

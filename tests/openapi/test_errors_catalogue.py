@@ -21,7 +21,14 @@ SOURCES = [
     if "migrations" not in file.parts
 ]
 # Where a code stands among the arguments of each call that makes one.
-PLACES = {"Refused": 0, "unauthenticated": 0, "fault": 1, "Fault": "code", "InvalidValue": 0, "MoneyError": 0}
+PLACES: dict[str, int | str] = {
+    "Refused": 0,
+    "unauthenticated": 0,
+    "fault": 1,
+    "Fault": "code",
+    "InvalidValue": 0,
+    "MoneyError": 0,
+}
 ROWS = {row.code: row for section in catalogue.sections() for row in section.rows}
 
 

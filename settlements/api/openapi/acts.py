@@ -201,9 +201,7 @@ OPERATIONS: Final = (
                 status=200,
                 says="All lines.",
                 schema=answered(payment_intent_id=identity(), logs=array(ref("AuditEvent")), total_actions=whole()),
-                examples={
-                    "history": {"payment_intent_id": 11, "logs": [examples.AUDIT_EVENT], "total_actions": 1}
-                },
+                examples={"history": {"payment_intent_id": 11, "logs": [examples.AUDIT_EVENT], "total_actions": 1}},
             ),
         ),
         refusals=(IntentNotFound,),

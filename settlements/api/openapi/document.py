@@ -20,7 +20,7 @@ OPERATIONS: Final = (
     *service.OPERATIONS,
 )
 
-_HEADERS: Final[Mapping[str, Any]] = {
+_HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "X-Request-ID": ("What our logs know the request by: yours, or one we made.", {"type": "string"}),
     "RateLimit-Limit": ("Requests the caller may make in a second.", {"type": "integer", "minimum": 1}),
     "RateLimit-Remaining": ("How many more may come at once.", {"type": "integer", "minimum": 0}),
@@ -42,8 +42,7 @@ _SIGNATURE: Final[Mapping[str, tuple[str, str]]] = {
 _REQUEST_ID: Final = {
     "name": "X-Request-ID",
     "in": "header",
-    "description": "An id of your own for this request, 1 to 64 visible ASCII characters like `dispatch-0815`; anything "
-    "else is replaced.",
+    "description": "An id of your own for this request: 1 to 64 visible ASCII characters; anything else is replaced.",
     "schema": {"type": "string"},
 }
 
@@ -55,7 +54,12 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         paths.setdefault(each.path, {})[each.method.lower()] = _operation(each)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "ChainPay", "version": VERSION, "summary": "Freight settlements.", "description": INTRODUCTION},
+        "info": {
+            "title": "ChainPay",
+            "version": VERSION,
+            "summary": "Freight settlements.",
+            "description": INTRODUCTION,
+        },
         "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
         "paths": paths,
         "components": {
@@ -84,6 +88,7 @@ def _security_schemes() -> dict[str, Any]:
 def _operation(operation: Operation) -> dict[str, Any]:
     headers = _headers(operation, required=True)
     given = {str(each.status): _answer(each, headers) for each in operation.answers}
+    responses = {**refused.responses(operation, _headers(operation, required=False)), **given}
     told = {
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -94,9 +99,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
             *[_parameter(each) for each in operation.parameters],
             {"$ref": "#/components/parameters/RequestId"},
         ],
-        "responses": {**refused.responses(operation, _headers(operation, required=False)), **given},
+        "responses": dict(sorted(responses.items())),
     }
-    told["responses"] = dict(sorted(told["responses"].items()))
     return told if operation.body is None else {**told, "requestBody": _body(operation.body)}
 
 
@@ -122,7 +126,9 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
 def _headers(operation: Operation, *, required: bool) -> dict[str, Any]:
     """The headers of an answer; a counted one tells of the caller's limit."""
     names = ("X-Request-ID", *(() if operation.scope is Scope.PUBLIC else _LIMITS))
-    return {name: {"description": _HEADERS[name][0], "required": required, "schema": _HEADERS[name][1]} for name in names}
+    return {
+        name: {"description": _HEADERS[name][0], "required": required, "schema": _HEADERS[name][1]} for name in names
+    }
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

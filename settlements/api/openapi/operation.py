@@ -50,8 +50,8 @@ class Operation:
     """One method of one path.
 
     `refusals` names what this operation alone refuses: refusals of the domain, and codes of the interface; what every
-    caller, query, body and field can be told is added to them. `nested` names fields below those of the body, `signed` is
-    as the Endpoint has it, and `decides` says that a part of it is an officer's decision.
+    caller, query, body and field can be told is added to them. `nested` names fields below those of the body, `signed`
+    is as the Endpoint has it, and `decides` says that a part of it is an officer's decision.
     """
 
     method: str

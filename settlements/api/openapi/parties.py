@@ -1,6 +1,6 @@
 """/freight_tokens and /recipients: what the upstream pushes and reads back."""
 
-from typing import Final
+from typing import Any, Final
 
 from settlements.api.openapi import examples
 from settlements.api.openapi.operation import Answer, Body, Operation, path_id, path_text
@@ -12,8 +12,8 @@ from settlements.tokens import RecipientNotFound, ShipmentMissing, TokenMoved, T
 _TAG: Final = "Tokens and recipients"
 _TOKEN_ID: Final = path_id("id", "The upstream's token id.", 42)
 _RECIPIENT_ID: Final = path_text("recipient_id", "1 to 200 visible characters without spaces.", "acme-haulage")
-_TOKEN: Final = {"schema": ref("FreightToken"), "examples": {"token": examples.TOKEN}}
-_RECIPIENT: Final = {"schema": ref("Recipient"), "examples": {"recipient": examples.RECIPIENT}}
+_TOKEN: Final[dict[str, Any]] = {"schema": ref("FreightToken"), "examples": {"token": examples.TOKEN}}
+_RECIPIENT: Final[dict[str, Any]] = {"schema": ref("Recipient"), "examples": {"recipient": examples.RECIPIENT}}
 
 OPERATIONS: Final = (
     Operation(

@@ -109,9 +109,7 @@ OPERATIONS: Final = (
         summary="Alive?",
         description="The process answers. Nothing else is asked.",
         scope=Scope.PUBLIC,
-        answers=(
-            Answer(status=200, says="Alive.", schema=answered(status=_OK), examples={"alive": {"status": "ok"}}),
-        ),
+        answers=(Answer(status=200, says="Alive.", schema=answered(status=_OK), examples={"alive": {"status": "ok"}}),),
     ),
     Operation(
         method="GET",

@@ -12,8 +12,8 @@ _PAGE = """# Errors
 
 Written by `manage.py errors_doc` from the code; do not edit. A running service shows the same at `/docs/errors`.
 
-Every refusal has [one shape](api.md#errors). `code` is stable: decide by it, and by the status where it has two. `detail`
-is for people and may change.
+Every refusal has [one shape](api.md#errors). `code` is stable: decide by it, and by the status where it has two.
+`detail` is for people and may change.
 """
 
 
