@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "pgtrigger",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "rails",
     "settlements",
     "compliance",

@@ -36,13 +36,13 @@ _CANCELLABLE = (*_NOT_SUBMITTED, SettlementStatus.FAILED, SettlementStatus.RETUR
 
 
 class TokenNotLive(Refusal):
-    """The token is neither active nor locked."""
+    """The token is neither active nor locked, so no money may go."""
 
     code = "freight_token_not_active"
 
 
 class ScheduleRefused(Refusal):
-    """The requested schedule can not be built."""
+    """The schedule can not be built: its shares must sum to exactly 1, each event type once."""
 
     code = "schedule_invalid"
 
@@ -60,14 +60,14 @@ class MethodNotEnabled(MethodRefused):
 
 
 class IntentCancelled(Refusal):
-    """The intent was cancelled."""
+    """The intent was cancelled; nothing more can be asked of it."""
 
     code = "payment_intent_cancelled"
     kind = Kind.CONFLICT
 
 
 class NothingToCancel(Refusal):
-    """All of the intent's money has gone its way."""
+    """Nothing of the intent waits any more: all its money has gone its way."""
 
     code = "nothing_to_cancel"
     kind = Kind.CONFLICT

@@ -33,14 +33,14 @@ class TokenPush:
 
 
 class TokenMoved(Refusal):
-    """A token never changes its shipment."""
+    """A token stays with its shipment and can not be moved to another."""
 
     code = "freight_token_moved"
     kind = Kind.CONFLICT
 
 
 class ShipmentMissing(Refusal):
-    """A new token names its shipment."""
+    """A new token must name its shipment."""
 
     code = "shipment_id_missing"
 
@@ -56,7 +56,7 @@ class TokenNotFound(Refusal):
 
 
 class RecipientNotFound(Refusal):
-    """A named recipient is not known."""
+    """The recipient is not known yet; push it first."""
 
     code = "recipient_unknown"
 
