@@ -1,8 +1,7 @@
-"""Middleware for people: the admin and whoever carries its session need it, each event does without."""
+"""Middleware for people: the admin needs it, the API, whose callers show keys and signatures, does without."""
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -11,10 +10,10 @@ from django.utils.deprecation import MiddlewareMixin
 
 
 class ForPeople(MiddlewareMixin):
-    """Mixed in before a middleware: requests that are neither of the admin nor of a session pass it by."""
+    """Mixed in before a middleware: requests that are not of the admin pass it by."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path_info.startswith("/admin") or settings.SESSION_COOKIE_NAME in request.COOKIES:
+        if request.path_info.startswith("/admin"):
             return super().__call__(request)
         return self.get_response(request)
 

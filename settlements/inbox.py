@@ -9,6 +9,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from settlements import locks, milestones
 from settlements.refusals import Kind, Refusal
+from settlements.sources import Source
 from settlements.statements import back_to_mark, mark, pipelined
 from settlements.statuses import EventState, EventType
 
@@ -19,21 +20,28 @@ SWEEPS_BEFORE_FAILED = 10
 _CONFLICTS = {"40P01", "40001"}  # deadlock detected, could not serialise
 _SERVER_GONE = ("08", "57P")  # connection exceptions; shut down or restarted by its operator
 
+# Whether the source is still what it was when the message was found to be its own: a revoked secret ends here at once.
+_SOURCE_AS_KNOWN = """(
+    %s::bigint IS NULL
+    OR EXISTS (SELECT 1 FROM settlements_eventsource src WHERE src.id = %s AND src.revision = %s AND src.active)
+)"""
 # Locks the shipment and stores the message as processed, which it is when this transaction commits.
-# No row: the message was stored before, or the shipment is a new one.
-_STORE = """
+# No row: the message was stored before, the shipment is a new one, or the source has changed.
+_STORE = f"""
     WITH shipment AS (SELECT id FROM settlements_shipment WHERE shipment_id = %s FOR UPDATE)
     INSERT INTO settlements_shipmentevent (source_id, message_id, body_hash, shipment_id, event_type, occurred_at,
         occurred_at_was_naive, received_at, received_from, body, state, processed_at, settlements_created, sweeps,
         error)
     SELECT %s, %s, %s, shipment.id, %s, %s, %s, now(), %s, %s, 'PROCESSED', %s, 0, 0, '' FROM shipment
+    WHERE {_SOURCE_AS_KNOWN}
     ON CONFLICT (source_id, message_id) DO NOTHING
     RETURNING id, shipment_id
 """
-_EARLIER = """
-    SELECT e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
-    FROM settlements_shipmentevent e JOIN settlements_shipment p ON p.id = e.shipment_id
-    WHERE e.source_id = %s AND e.message_id = %s
+_EARLIER = f"""
+    SELECT source.as_known, e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
+    FROM (SELECT {_SOURCE_AS_KNOWN} AS as_known) source
+    LEFT JOIN settlements_shipmentevent e ON e.source_id = %s AND e.message_id = %s
+    LEFT JOIN settlements_shipment p ON p.id = e.shipment_id
 """
 # An event of a shipment without intents is parked. A settlement created is proof of one, so it need not be asked.
 _DONE = """
@@ -60,15 +68,6 @@ _FOREIGN = """
     SELECT count(*) > 0 AND NOT bool_or(t.carrier_id = %s) FROM settlements_freighttoken t
     JOIN settlements_shipment p ON p.id = t.shipment_id WHERE p.shipment_id = %s
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Who posted: its row, and for a carrier the `carrier_id` and event types that bound its reach."""
-
-    pk: int
-    carrier_id: str = ""
-    allowed_event_types: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +97,10 @@ class Receipt:
     repeated: bool = False
 
 
+class SourceChanged(Exception):
+    """The source or its secrets are no longer what they were when the message was found to be its own."""
+
+
 class MessageReused(Refusal):
     """The same message id came with another body."""
 
@@ -124,7 +127,7 @@ def receive(message: Message, *, now: datetime) -> Receipt:
 
     If processing fails the stored event stays, waiting for the sweep. A deadlock or a lost connection is tried again
     at once: if the lost one had committed, the second attempt finds the message stored.
-    Raises MessageReused, ShipmentNotReached, EventTypeNotAllowed: nothing is stored then.
+    Raises MessageReused, ShipmentNotReached, EventTypeNotAllowed, SourceChanged: nothing is stored then.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -192,6 +195,7 @@ def _store(message: Message, now: datetime) -> tuple[int, int] | None:
                 message.actor,
                 message.body,
                 now,
+                *_as_known(message.source),
             ],
         )
         mark()
@@ -247,14 +251,20 @@ def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
         cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id, int(swept)])
 
 
+def _as_known(source: Source) -> tuple[int | None, int, int | None]:
+    return source.revision, source.pk, source.revision
+
+
 def _earlier(message: Message) -> Receipt | None:
-    """The first answer to this message, if it was stored before; raises MessageReused."""
+    """The first answer to this message, if it was stored before; raises MessageReused, SourceChanged."""
     with connection.cursor() as cursor:
-        cursor.execute(_EARLIER, [message.source.pk, message.message_id])
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    if row is None:
+        cursor.execute(_EARLIER, [*_as_known(message.source), message.source.pk, message.message_id])
+        row: tuple[Any, ...] = cursor.fetchone()
+    as_known, body_hash, event_type, state, processed_at, created, shipment_id = row
+    if not as_known:
+        raise SourceChanged(f"source {message.source.pk} has changed since it was read")
+    if body_hash is None:
         return None
-    body_hash, event_type, state, processed_at, created, shipment_id = row
     if bytes(body_hash) != message.body_hash:
         raise MessageReused("This message id was used before for another message.")
     return Receipt(shipment_id, event_type, EventState(state), processed_at, created, repeated=True)

@@ -18,9 +18,10 @@ from rails.models import Recipient
 from rails.money import Money
 from settlements import approvals, inbox, intents, tokens
 from settlements.approvals import Officer
-from settlements.inbox import Message, Receipt, Source
+from settlements.inbox import Message, Receipt
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.models import Approval, EventSource, FreightToken, MilestoneSettlement, PaymentIntent
+from settlements.sources import Source
 from settlements.tokens import TokenPush
 
 LOW, MEDIUM, HIGH = Decimal("0.15"), Decimal("0.50"), Decimal("0.81")

@@ -1,83 +1,170 @@
-"""Who is calling: staff by session, or in the demo its keyless client or one of its logins; anybody else gets 401."""
+"""Who is calling: a bearer key, the signature of an event source, or in the demo its client; anybody else gets 401.
 
-from dataclasses import dataclass
-from typing import Any, Final
+Sessions are for the admin: a cookie is no credential here.
+"""
+
+from collections.abc import Callable
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.http import HttpRequest
-from rest_framework.authentication import BaseAuthentication, CSRFCheck
-from rest_framework.request import Request
+from django.utils import timezone
 
-from settlements.api.errors import CHALLENGE, Refused, unauthenticated
-from settlements.permissions import DECISIONS, Permission
+from settlements import api_keys, signatures, sources
+from settlements.api.callers import Caller, CallerKind
+from settlements.api.errors import Refused, unauthenticated
+from settlements.models import ApiKey
+from settlements.permissions import ALL, DECISIONS, GRANTABLE, Scope
+from settlements.rates import Allowance
 
-DEMO_ACTOR: Final = "demo"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Bearer keys and webhook signatures do not exist yet, so whoever shows one shows a wrong one.
-_UNKNOWN_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_WEBHOOK_SIGNATURE")
+DEMO_ACTOR: Final = "demo"
+# The demo's own limit: enough for a load test on one machine.
+DEMO_REQUESTS_PER_SECOND: Final = 5_000
+SOURCE_HEADER: Final = "X-Event-Source"
+
+_BEARER: Final = "bearer "
 _LONGEST_USERNAME: Final = 150
 _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
+_SIGNATURE_HEADERS: Final = ("HTTP_WEBHOOK_SIGNATURE", "HTTP_WEBHOOK_TIMESTAMP", "HTTP_X_EVENT_SOURCE")
+_DEMO_SCOPES: Final = ALL - DECISIONS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who sent a request: `actor` is what the audit trail names. Events are posted as the platform's source."""
+def identify(request: HttpRequest, *, body: Callable[[], bytes] | None = None, fresh: bool = False) -> Caller:
+    """The caller of a request. Raises Refused: 401 without valid credentials, 403 for a page of another origin.
 
-    actor: str
-    user: User | None
-    is_demo: bool
-
-    def may(self, permission: Permission) -> bool:
-        """Whether the caller has a permission; the demo client has all but the decisions."""
-        if self.is_demo:
-            return permission not in DECISIONS
-        return self.user is not None and self.user.has_perm(permission.full_name)
-
-    def require(self, permission: Permission) -> None:
-        """Raises Refused (403) unless the caller has the permission."""
-        if self.may(permission):
-            return
-        if self.is_demo:
-            raise Refused(
-                "demo_client_may_not_decide",
-                "The demo client may not decide; act as a demo login with the header X-Demo-User: officer1.",
-                403,
-            )
-        raise Refused("permission_denied", f"You lack the permission {permission.full_name}.", 403)
-
-
-_DEMO_CLIENT: Final = Caller(actor=DEMO_ACTOR, user=None, is_demo=True)
-
-
-def identify(request: HttpRequest) -> Caller:
-    """The caller of a request. Raises Refused: 401 without valid credentials, 403 for a page of another origin."""
+    `body` reads what a signature is about; where it is None no signature counts. A source may be remembered from an
+    earlier request unless `fresh`; what is stored in its name checks that it has not changed since.
+    """
     meta = request.META
-    for header in _UNKNOWN_CREDENTIALS:
-        if header in meta:
-            raise unauthenticated("invalid_credentials", "These credentials are not valid.")
-    demo: bool = settings.CHAINPAY_DEMO
-    if demo:
+    signed = any(header in meta for header in _SIGNATURE_HEADERS)
+    if "HTTP_AUTHORIZATION" in meta:
+        if signed:
+            raise unauthenticated("invalid_credentials", "Send either a key or a signature, not both.")
+        return _of_key(meta["HTTP_AUTHORIZATION"])
+    if signed:
+        if body is None:
+            raise unauthenticated("not_authenticated", "Signatures are for webhooks; send a key: Bearer cpk_...")
+        return _of_source(request, body(), fresh=fresh)
+    if settings.CHAINPAY_DEMO:
         _refuse_other_origins(request)
-        if "HTTP_X_DEMO_USER" in meta:
-            return _demo_login(meta["HTTP_X_DEMO_USER"])
-    if settings.SESSION_COOKIE_NAME in request.COOKIES:
-        return _session_login(request)
-    if demo:
-        return _DEMO_CLIENT
-    raise unauthenticated("not_authenticated", "This request needs credentials.")
+        name = meta.get("HTTP_X_DEMO_USER")
+        return _demo_client(fresh=fresh) if name is None else _demo_login(name, fresh=fresh)
+    raise unauthenticated("not_authenticated", _WANTED_KEY if body is None else _WANTED_SIGNATURE)
 
 
-class CallerAuthentication(BaseAuthentication):
-    """`identify` for DRF: `request.auth` is the Caller, `request.user` its user."""
+_WANTED_KEY: Final = "This request needs a key: Authorization: Bearer cpk_..."
+_WANTED_SIGNATURE: Final = (
+    f"This request needs a signature: {SOURCE_HEADER}, webhook-id, webhook-timestamp and webhook-signature."
+)
 
-    def authenticate(self, request: Request) -> tuple[Any, Caller]:
-        caller = identify(request._request)
-        return caller.user or AnonymousUser(), caller
 
-    def authenticate_header(self, request: Request) -> str:
-        return CHALLENGE
+def _of_key(header: str) -> Caller:
+    shown = header[len(_BEARER) :] if header[: len(_BEARER)].lower() == _BEARER else ""
+    key = api_keys.find(shown, now=timezone.now())
+    if key is None or not _may_log_in(key.user):
+        raise unauthenticated("invalid_credentials", "This key is not valid, has expired or was revoked.")
+    return Caller(
+        kind=CallerKind.KEY,
+        name=key.name,
+        actor=f"user:{key.user.get_username()}" if key.user else f"service:{key.service}",
+        user=key.user,
+        scopes=frozenset(Scope(word) for word in key.scopes) & GRANTABLE,
+        carrier_id=key.carrier_id,
+        expires_at=key.expires_at,
+        allowance=_allowance(key),
+    )
+
+
+def _may_log_in(user: User | None) -> bool:
+    return user is None or (user.is_active and user.is_staff)
+
+
+def _allowance(key: ApiKey) -> Allowance:
+    return Allowance(f"key:{key.pk}", key.requests_per_second or settings.CHAINPAY_REQUESTS_PER_SECOND)
+
+
+def _of_source(request: HttpRequest, body: bytes, *, fresh: bool) -> Caller:
+    name = request.META.get("HTTP_X_EVENT_SOURCE", "")
+    found = sources.known(name, fresh=fresh) if name.isascii() and 0 < len(name) <= sources.LONGEST_NAME else None
+    if found is None:
+        raise unauthenticated("invalid_signature", f"{SOURCE_HEADER} names no event source.")
+    try:
+        secret = _verified(request, body, found)
+    except signatures.InvalidSignature as error:
+        # The memory may be older than the secret.
+        if not fresh:
+            return _of_source(request, body, fresh=True)
+        raise unauthenticated("invalid_signature", str(error)) from None
+    sources.note_use(secret, now=timezone.now())
+    return Caller(
+        kind=CallerKind.SOURCE,
+        name=found.name,
+        actor=f"source:{found.name}",
+        user=None,
+        scopes=frozenset({Scope.EVENTS_WRITE}),
+        carrier_id=found.source.carrier_id,
+        expires_at=secret.expires_at,
+        source=found.source,
+        allowance=_allowance_of_source(found),
+    )
+
+
+def _verified(request: HttpRequest, body: bytes, found: sources.Known) -> sources.LiveSecret:
+    meta, now = request.META, timezone.now()
+    live = found.live(now)
+    place = signatures.verify(
+        [secret.key for secret in live],
+        message_id=meta.get("HTTP_WEBHOOK_ID", ""),
+        timestamp=meta.get("HTTP_WEBHOOK_TIMESTAMP", ""),
+        signatures=meta.get("HTTP_WEBHOOK_SIGNATURE", ""),
+        body=body,
+        now=now,
+    )
+    return live[place]
+
+
+def _allowance_of_source(found: sources.Known) -> Allowance:
+    return Allowance(f"source:{found.source.pk}", found.requests_per_second or settings.CHAINPAY_REQUESTS_PER_SECOND)
+
+
+def _demo_client(*, fresh: bool) -> Caller:
+    return Caller(
+        kind=CallerKind.DEMO,
+        name=DEMO_ACTOR,
+        actor=DEMO_ACTOR,
+        user=None,
+        scopes=_DEMO_SCOPES,
+        source=_platform(fresh=fresh),
+        allowance=Allowance("demo", DEMO_REQUESTS_PER_SECOND),
+    )
+
+
+def _demo_login(username: str, *, fresh: bool) -> Caller:
+    user = None
+    if len(username) <= _LONGEST_USERNAME and username.isprintable():
+        user = get_user_model().objects.filter(username=username, is_active=True, is_staff=True).first()
+    if user is None:
+        raise unauthenticated("unknown_demo_user", "X-Demo-User names no demo login.")
+    return Caller(
+        kind=CallerKind.DEMO,
+        name=user.get_username(),
+        actor=f"user:{user.get_username()}",
+        user=user,
+        scopes=ALL,
+        source=_platform(fresh=fresh),
+        allowance=Allowance("demo", DEMO_REQUESTS_PER_SECOND),
+    )
+
+
+def _platform(*, fresh: bool) -> sources.Source | None:
+    """The source that unsigned events of the demo come from; None when somebody has switched it off."""
+    found = sources.known(sources.PLATFORM, fresh=fresh)
+    if found is not None and not found.active and not fresh:
+        return _platform(fresh=True)
+    return found.source if found is not None and found.active else None
 
 
 def _refuse_other_origins(request: HttpRequest) -> None:
@@ -87,36 +174,3 @@ def _refuse_other_origins(request: HttpRequest) -> None:
     crossed = request.method not in SAFE_METHODS and request.META.get("HTTP_SEC_FETCH_SITE") in _OTHER_SITES
     if origin != own or crossed:
         raise Refused("foreign_origin", "In the demo, pages of another origin may not call this service.", 403)
-
-
-def _demo_login(username: str) -> Caller:
-    user = None
-    if len(username) <= _LONGEST_USERNAME and username.isprintable():
-        user = get_user_model().objects.filter(username=username, is_active=True, is_staff=True).first()
-    if user is None:
-        raise unauthenticated("unknown_demo_user", "X-Demo-User names no demo login.")
-    return _staff(user)
-
-
-def _session_login(request: HttpRequest) -> Caller:
-    user = request.user
-    if not (user.is_authenticated and user.is_active and user.is_staff):
-        raise unauthenticated(
-            "not_authenticated", "This session is not that of a staff login; log in again or leave its cookie out."
-        )
-    if request.method not in SAFE_METHODS:
-        _enforce_csrf(request)
-    return _staff(user)
-
-
-def _enforce_csrf(request: HttpRequest) -> None:
-    """Django's own check, for DRF's views are exempt from its middleware; the token comes in X-CSRFToken."""
-    check = CSRFCheck(lambda _: None)  # type: ignore[arg-type]
-    check.process_request(request)
-    reason = check.process_view(request, None, (), {})  # type: ignore[arg-type]
-    if reason:
-        raise Refused("csrf_failed", f"The CSRF check failed: {reason}", 403)
-
-
-def _staff(user: User) -> Caller:
-    return Caller(actor=f"user:{user.get_username()}", user=user, is_demo=False)

@@ -20,7 +20,7 @@ from settlements.approvals import Officer
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.locks import IntentNotFound
 from settlements.models import PaymentIntent
-from settlements.permissions import Permission, Scope
+from settlements.permissions import Scope
 from settlements.policy import Decision
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
 
@@ -104,7 +104,7 @@ class Settle(Endpoint):
 
     def post(self, request: Request, intent_id: int) -> HttpResponse:
         if self.body.get("force_approval") is True:
-            self.caller.require(Permission.DECIDE_SETTLEMENT)
+            self.caller.require(Scope.COMPLIANCE_DECIDE)
         with Fields(self.body, allowed=("force_approval", "reason", "version")) as fields:
             forced = fields.boolean("force_approval", default=False)
             if forced:

@@ -15,7 +15,7 @@ from rails.money import Money
 from settlements.api import paths
 from settlements.api.endpoint import Endpoint
 from settlements.api.rendering import answer
-from settlements.permissions import Permission, Scope
+from settlements.permissions import Scope
 from settlements.refusals import Kind, Refusal
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Probe(Endpoint):
     def post(self, request: Request) -> HttpResponse:
         calls.append(self.body)
         return answer(
-            {"actor": self.caller.actor, "fields": sorted(self.body), "bytes": len(self.raw_body)}, status=201
+            {"actor": self.caller.actor, "fields": sorted(self.body), "bytes": len(self.raw_body())}, status=201
         )
 
 
@@ -80,7 +80,7 @@ class Settle(Endpoint):
 
     def post(self, request: Request) -> HttpResponse:
         if self.body.get("force_approval"):
-            self.caller.require(Permission.DECIDE_SETTLEMENT)
+            self.caller.require(Scope.COMPLIANCE_DECIDE)
         return answer({"actor": self.caller.actor, "body": self.body})
 
 

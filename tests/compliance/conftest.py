@@ -15,7 +15,7 @@ from django.utils import timezone
 from compliance.roles import Role
 from rails import recipients
 from rails.money import Money
-from settlements import inbox, intents, tokens
+from settlements import inbox, intents, sources, tokens
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.models import EventSource, MilestoneSettlement
 from settlements.statuses import EventType, ScheduleType
@@ -110,7 +110,7 @@ def event(of: Freight, event_type: EventType = EventType.POD_CONFIRMED, *, sourc
     allowed = None if source.kind == "platform" else frozenset(source.allowed_event_types)
     inbox.receive(
         inbox.Message(
-            source=inbox.Source(source.pk, source.carrier_id, allowed),
+            source=sources.Source(source.pk, source.carrier_id, allowed),
             actor="test",
             message_id=message_id,
             body="{}",

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from compliance import roles
 from compliance.roles import Role
-from settlements.api import events
+from settlements import sources
 from settlements.models import EventSource
 
 Value = TypeVar("Value")
@@ -98,9 +98,9 @@ def api(db: None) -> Api:
 def live(transactional_db: None) -> Iterator[Api]:
     """The same with real commits, so that threads and processes see what happened."""
     EventSource.objects.get_or_create(name="platform", defaults={"kind": "platform", "created_at": timezone.now()})
-    events.platform.cache_clear()
+    sources.forget()
     yield Api()
-    events.platform.cache_clear()
+    sources.forget()
 
 
 def at_once(calls: Sequence[Callable[[], Value]], *, threads: int = 8) -> list[Value]:

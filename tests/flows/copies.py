@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from rails.money import Money
-from settlements import audit, inbox, schedules, tokens
+from settlements import audit, inbox, schedules, sources, tokens
 from settlements.models import EventSource, PaymentIntent, PaymentSchedule, PaymentScheduleItem
 from settlements.statuses import RiskTier, ScheduleType
 
@@ -60,7 +60,7 @@ def _intents_of_one_shipment(token_id: int) -> None:
 def _receive(shipment: str) -> None:
     now = timezone.now()
     message = inbox.Message(
-        source=inbox.Source(EventSource.objects.get(name="platform").pk),
+        source=sources.Source(EventSource.objects.get(name="platform").pk),
         actor="test",
         message_id=f"copy:{shipment}",
         body="{}",

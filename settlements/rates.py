@@ -1,0 +1,101 @@
+"""How often a caller may ask: so many requests per second, counted for all processes together in Redis.
+
+The generic cell rate algorithm (ITU-T I.371): each request moves the caller's theoretical arrival time on by one
+interval; who is more than a second ahead of the clock waits. So a second's worth may come at once, and no more than the
+limit in the long run. The clock is that of Redis.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+logger = logging.getLogger(__name__)
+
+# A second without Redis is better than a tenth of one lost by each request.
+_TIMEOUT_SECONDS: Final = 0.1
+_LEAVE_ALONE_SECONDS: Final = 1.0
+_MICROSECONDS: Final = 1_000_000
+_SPEND: Final = """
+    local clock = redis.call('TIME')
+    local now = clock[1] * 1000000 + clock[2]
+    local interval = 1000000 / ARGV[1]
+    local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now) + interval
+    if arrival - now > 1000000 then
+        return {0, 0, math.ceil(arrival - now - 1000000)}
+    end
+    redis.call('SET', KEYS[1], string.format('%.0f', arrival), 'PX', 2000)
+    return {1, math.floor((1000000 - (arrival - now)) / interval), math.ceil(arrival - now)}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Whose requests are counted together, and how many there may be in a second."""
+
+    name: str
+    per_second: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one more request means: whether it may pass, how many more may come at once, and seconds until that is
+    the whole allowance again (or, if it may not pass, until the next one may)."""
+
+    allowance: Allowance
+    passed: bool
+    remaining: int
+    seconds: float
+
+
+def spend(allowance: Allowance) -> Spent:
+    """Counts one request. Without Redis everything passes: a payment that waits is worse than a limit not kept."""
+    answer = _COUNTER.ask(allowance)
+    if answer is None:
+        return Spent(allowance=allowance, passed=True, remaining=allowance.per_second, seconds=0.0)
+    passed, remaining, microseconds = answer
+    return Spent(allowance=allowance, passed=bool(passed), remaining=remaining, seconds=microseconds / _MICROSECONDS)
+
+
+class _Counter:
+    """The script in Redis, left alone for a moment whenever it does not answer."""
+
+    def __init__(self) -> None:
+        self._away_until = 0.0
+
+    def ask(self, allowance: Allowance) -> list[int] | None:
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            answer: list[int] = _script()(keys=[f"chainpay:rate:{allowance.name}"], args=[allowance.per_second])
+        except redis.RedisError as error:
+            self._away_until = time.monotonic() + _LEAVE_ALONE_SECONDS
+            logger.error("Rate limits are not kept while Redis is away: %s", type(error).__name__)
+            return None
+        return answer
+
+
+_COUNTER: Final = _Counter()
+
+
+@cache
+def _script() -> Any:
+    client = redis.Redis.from_url(
+        _plain(settings.CELERY_BROKER_URL),
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client.register_script(_SPEND)
+
+
+def _plain(url: str) -> str:
+    """Celery's URL as redis-py reads it: sockets have another scheme there, and another word for the number."""
+    scheme, separator, rest = url.partition("redis+socket://")
+    return f"unix://{rest.replace('virtual_host=', 'db=')}" if separator and not scheme else url
