@@ -47,7 +47,7 @@ def find(shown: str, *, now: datetime) -> ApiKey | None:
     if key is None or (key.expires_at is not None and key.expires_at <= now):
         return None
     if key.last_used_at is None or now - key.last_used_at >= _USE_NOTED_EVERY:
-        long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
+        long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
         ApiKey.objects.filter(long_ago, pk=key.pk).update(last_used_at=now)
     return key
 

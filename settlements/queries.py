@@ -96,10 +96,15 @@ class IntentVersion(Func):
 
 
 def intents(
-    *, skip: int, limit: int, status: IntentStatus | None = None, risk_tier: RiskTier | None = None
+    *,
+    skip: int,
+    limit: int,
+    status: IntentStatus | None = None,
+    risk_tier: RiskTier | None = None,
+    carrier_id: str = "",
 ) -> tuple[int, list[Intent]]:
-    """How many intents match, and one page of them, newest first."""
-    wanted = PaymentIntent.objects.all()
+    """How many intents match, and one page of them, newest first; of one carrier's tokens if one is named."""
+    wanted = _within_reach(carrier_id)
     if status:
         wanted = wanted.filter(status=status)
     if risk_tier:
@@ -107,9 +112,9 @@ def intents(
     return wanted.count(), _with_sums(wanted.order_by("-pk")[skip : skip + limit])
 
 
-def intent(intent_id: int) -> Intent | None:
-    """One intent, or None."""
-    found = _with_sums(PaymentIntent.objects.filter(pk=intent_id))
+def intent(intent_id: int, *, carrier_id: str = "") -> Intent | None:
+    """One intent, or None; with a carrier only if it hauls the intent's freight."""
+    found = _with_sums(_within_reach(carrier_id).filter(pk=intent_id))
     return found[0] if found else None
 
 
@@ -118,12 +123,17 @@ def milestones_of_intent(intent_id: int) -> list[Milestone]:
     return _milestones(MilestoneSettlement.objects.filter(intent_id=intent_id))
 
 
-def milestones_of_shipment(shipment_id: str) -> list[Milestone] | None:
-    """The milestones of all intents of a shipment; None for a shipment nobody has told of."""
+def milestones_of_shipment(shipment_id: str, *, carrier_id: str = "") -> list[Milestone] | None:
+    """The milestones of all intents of a shipment; None for a shipment nobody has told of.
+
+    With a carrier only those of the freight it hauls; None where it hauls nothing.
+    """
     shipment = Shipment.objects.filter(shipment_id=shipment_id).first()
-    if shipment is None:
+    if shipment is None or (carrier_id and not shipment.tokens.filter(carrier_id=carrier_id).exists()):
         return None
-    return _milestones(MilestoneSettlement.objects.filter(intent__shipment=shipment))
+    return _milestones(
+        MilestoneSettlement.objects.filter(intent__in=_within_reach(carrier_id), intent__shipment=shipment)
+    )
 
 
 def milestone(settlement_id: int) -> Milestone | None:
@@ -145,6 +155,11 @@ def sums(milestones: Iterable[Milestone], currency: str) -> Sums:
         return Money(sum(part.amount.minor for part in parts if part.status in statuses), currency)
 
     return Sums(approved=total(APPROVED), settled=total(SETTLED), pending=total(PENDING))
+
+
+def _within_reach(carrier_id: str) -> QuerySet[PaymentIntent]:
+    found = PaymentIntent.objects.all()
+    return found.filter(freight_token__carrier_id=carrier_id) if carrier_id else found
 
 
 def _milestones(wanted: QuerySet[MilestoneSettlement]) -> list[Milestone]:

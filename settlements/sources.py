@@ -136,7 +136,7 @@ def note_use(secret: LiveSecret, *, now: datetime) -> None:
     """Keeps when a secret was last used, to the minute, so that its owner sees when an old one has served its time."""
     if secret.last_used_at is not None and now - secret.last_used_at < _USE_NOTED_EVERY:
         return
-    long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
+    long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
     SourceSecret.objects.filter(long_ago, pk=secret.pk).update(last_used_at=now)
 
 

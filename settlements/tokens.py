@@ -73,10 +73,10 @@ def put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken,
         return _put(token_id, push, now=now)
 
 
-def find(token_id: int) -> FreightToken:
-    """The token; raises TokenNotFound."""
+def find(token_id: int, *, carrier_id: str = "") -> FreightToken:
+    """The token, with a carrier only if it hauls it; raises TokenNotFound."""
     token = FreightToken.objects.select_related("shipment", "recipient").filter(pk=token_id).first()
-    if token is None:
+    if token is None or carrier_id not in ("", token.carrier_id):
         raise TokenNotFound(token_id)
     return token
 

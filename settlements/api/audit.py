@@ -18,7 +18,7 @@ class ShipmentAudit(Endpoint):
     scopes = {"GET": Scope.AUDIT_READ}
 
     def get(self, request: Request, shipment_id: str) -> HttpResponse:
-        milestones = queries.milestones_of_shipment(shipment_id)
+        milestones = queries.milestones_of_shipment(shipment_id, carrier_id=self.caller.carrier_id)
         if milestones is None:
             raise Refused("shipment_not_found", f"Shipment {shipment_id} not found.", 404)
         return answer(
@@ -36,7 +36,7 @@ class IntentMilestones(Endpoint):
     scopes = {"GET": Scope.AUDIT_READ}
 
     def get(self, request: Request, intent_id: int) -> HttpResponse:
-        intent = found(intent_id)
+        intent = found(intent_id, self.caller)
         milestones = queries.milestones_of_intent(intent_id)
         row = intent.row
         return answer(

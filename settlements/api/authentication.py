@@ -30,35 +30,37 @@ _LONGEST_USERNAME: Final = 150
 _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 _SIGNATURE_HEADERS: Final = ("HTTP_WEBHOOK_SIGNATURE", "HTTP_WEBHOOK_TIMESTAMP", "HTTP_X_EVENT_SOURCE")
 _DEMO_SCOPES: Final = ALL - DECISIONS
+_WANTED_KEY: Final = "This request needs a key: Authorization: Bearer cpk_..."
+_WANTED_SIGNATURE: Final = (
+    f"This request needs a signature: {SOURCE_HEADER}, webhook-id, webhook-timestamp and webhook-signature."
+)
 
 
-def identify(request: HttpRequest, *, body: Callable[[], bytes] | None = None, fresh: bool = False) -> Caller:
+def identify(
+    request: HttpRequest, *, keyed: bool = True, body: Callable[[], bytes] | None = None, fresh: bool = False
+) -> Caller:
     """The caller of a request. Raises Refused: 401 without valid credentials, 403 for a page of another origin.
 
-    `body` reads what a signature is about; where it is None no signature counts. A source may be remembered from an
-    earlier request unless `fresh`; what is stored in its name checks that it has not changed since.
+    `keyed` says whether a key counts; `body` reads what a signature is about, and without it none counts. A source may
+    be remembered from an earlier request unless `fresh`; what is stored in its name checks that it has not changed.
     """
     meta = request.META
     signed = any(header in meta for header in _SIGNATURE_HEADERS)
     if "HTTP_AUTHORIZATION" in meta:
         if signed:
             raise unauthenticated("invalid_credentials", "Send either a key or a signature, not both.")
+        if not keyed:
+            raise unauthenticated("invalid_credentials", f"Keys are not for webhooks. {_WANTED_SIGNATURE}")
         return _of_key(meta["HTTP_AUTHORIZATION"])
     if signed:
         if body is None:
-            raise unauthenticated("not_authenticated", "Signatures are for webhooks; send a key: Bearer cpk_...")
+            raise unauthenticated("invalid_credentials", f"Signatures are for webhooks. {_WANTED_KEY}")
         return _of_source(request, body(), fresh=fresh)
     if settings.CHAINPAY_DEMO:
         _refuse_other_origins(request)
         name = meta.get("HTTP_X_DEMO_USER")
-        return _demo_client(fresh=fresh) if name is None else _demo_login(name, fresh=fresh)
-    raise unauthenticated("not_authenticated", _WANTED_KEY if body is None else _WANTED_SIGNATURE)
-
-
-_WANTED_KEY: Final = "This request needs a key: Authorization: Bearer cpk_..."
-_WANTED_SIGNATURE: Final = (
-    f"This request needs a signature: {SOURCE_HEADER}, webhook-id, webhook-timestamp and webhook-signature."
-)
+        return _demo_client() if name is None else _demo_login(name)
+    raise unauthenticated("not_authenticated", _WANTED_KEY if keyed else _WANTED_SIGNATURE)
 
 
 def _of_key(header: str) -> Caller:
@@ -130,19 +132,18 @@ def _allowance_of_source(found: sources.Known) -> Allowance:
     return Allowance(f"source:{found.source.pk}", found.requests_per_second or settings.CHAINPAY_REQUESTS_PER_SECOND)
 
 
-def _demo_client(*, fresh: bool) -> Caller:
+def _demo_client() -> Caller:
     return Caller(
         kind=CallerKind.DEMO,
         name=DEMO_ACTOR,
         actor=DEMO_ACTOR,
         user=None,
         scopes=_DEMO_SCOPES,
-        source=_platform(fresh=fresh),
         allowance=Allowance("demo", DEMO_REQUESTS_PER_SECOND),
     )
 
 
-def _demo_login(username: str, *, fresh: bool) -> Caller:
+def _demo_login(username: str) -> Caller:
     user = None
     if len(username) <= _LONGEST_USERNAME and username.isprintable():
         user = get_user_model().objects.filter(username=username, is_active=True, is_staff=True).first()
@@ -154,17 +155,8 @@ def _demo_login(username: str, *, fresh: bool) -> Caller:
         actor=f"user:{user.get_username()}",
         user=user,
         scopes=ALL,
-        source=_platform(fresh=fresh),
         allowance=Allowance("demo", DEMO_REQUESTS_PER_SECOND),
     )
-
-
-def _platform(*, fresh: bool) -> sources.Source | None:
-    """The source that unsigned events of the demo come from; None when somebody has switched it off."""
-    found = sources.known(sources.PLATFORM, fresh=fresh)
-    if found is not None and not found.active and not fresh:
-        return _platform(fresh=True)
-    return found.source if found is not None and found.active else None
 
 
 def _refuse_other_origins(request: HttpRequest) -> None:

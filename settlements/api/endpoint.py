@@ -27,13 +27,17 @@ class Endpoint(APIView):
     """Base of the API's views; a handler finds `caller`, `query`, and for writes `body` ready.
 
     `scopes` names for each method what its caller needs, `query_parameters` what may follow the question mark,
-    `body_optional` whether an empty body means {}, and `signed` whether the signature of an event source counts.
+    `body_optional` whether an empty body means {}, `keyed` and `signed` whether a key and
+    whether the signature of an event source counts, and `looks_afresh` whether that source is read anew: needed where
+    nothing that is stored checks what is remembered of it.
     """
 
     scopes: ClassVar[Mapping[str, Scope]] = {}
     query_parameters: ClassVar[frozenset[str]] = frozenset()
     body_optional: ClassVar[bool] = False
+    keyed: ClassVar[bool] = True
     signed: ClassVar[bool] = False
+    looks_afresh: ClassVar[bool] = False
 
     authentication_classes = ()
     parser_classes = (StrictJSONParser,)
@@ -63,7 +67,7 @@ class Endpoint(APIView):
         if scope is None:
             raise _method_not_allowed(self.scopes)
         if scope is not Scope.PUBLIC:
-            self.caller = self.identified()
+            self.caller = self.identified(fresh=self.looks_afresh)
             self._spend()
             self.caller.require(scope)
         if "\x00" in http.path_info:
@@ -74,10 +78,11 @@ class Endpoint(APIView):
 
     def identified(self, *, fresh: bool = False) -> Caller:
         """The caller; see `authentication.identify`."""
-        return identify(self.request._request, body=self.raw_body if self.signed else None, fresh=fresh)
+        body = self.raw_body if self.signed else None
+        return identify(self.request._request, keyed=self.keyed, body=body, fresh=fresh)
 
     def raw_body(self) -> bytes:
-        """The body as it arrived. Raises Refused as `parsing.read_body` does, 411 where one of unknown length is due."""
+        """The body as it arrived. Raises Refused as `read_body` does, and 411 where one is due but not announced."""
         if self._raw_body is None:
             http = self.request._request
             self._raw_body = read_body(http)
@@ -88,7 +93,8 @@ class Endpoint(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Every counted answer tells the limit and what is left of it."""
         if self.spent is not None:
-            response.headers.update(rate_headers(self.spent))
+            for name, value in rate_headers(self.spent).items():
+                response[name] = value
         return super().finalize_response(request, response, *args, **kwargs)
 
     def _spend(self) -> None:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from settlements import idempotency, intents, queries, requests
 from settlements.api import representations, values
+from settlements.api.callers import Caller
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
 from settlements.api.fields import Fields
@@ -19,7 +20,6 @@ from settlements.api.words import IntentStatusWord, TierWord
 from settlements.approvals import Officer
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.locks import IntentNotFound
-from settlements.models import PaymentIntent
 from settlements.permissions import Scope
 from settlements.policy import Decision
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
@@ -45,6 +45,7 @@ class PaymentIntents(Endpoint):
             limit=self.query.integer("limit", default=10, lowest=1, highest=100),
             status=IntentStatus(status.upper()) if status else None,
             risk_tier=RiskTier(tier.upper()) if tier else None,
+            carrier_id=self.caller.carrier_id,
         )
         return answer({"total": total, "payment_intents": [representations.intent(each) for each in found]})
 
@@ -69,7 +70,7 @@ class PaymentIntents(Endpoint):
         intent_id = intents.create(
             wanted, actor=self.caller.actor, user_id=user.pk if user else None, now=timezone.now()
         )
-        return intent_id, dump(representations.intent(found(intent_id)))
+        return intent_id, dump(representations.intent(found(intent_id, self.caller)))
 
 
 class PaymentIntentDetail(Endpoint):
@@ -78,7 +79,7 @@ class PaymentIntentDetail(Endpoint):
     scopes = {"GET": Scope.INTENTS_READ}
 
     def get(self, request: Request, intent_id: int) -> HttpResponse:
-        return answer(representations.intent(found(intent_id)))
+        return answer(representations.intent(found(intent_id, self.caller)))
 
 
 class AssessRisk(Endpoint):
@@ -90,10 +91,7 @@ class AssessRisk(Endpoint):
     def post(self, request: Request, intent_id: int) -> HttpResponse:
         with Fields(self.body, allowed=()):
             pass
-        row = PaymentIntent.objects.select_related("freight_token").filter(pk=intent_id).first()
-        if row is None:
-            raise IntentNotFound(intent_id)
-        return answer(_assessment(requests.assess(row)))
+        return answer(_assessment(requests.assess(found(intent_id, self.caller).row)))
 
 
 class Settle(Endpoint):
@@ -117,7 +115,7 @@ class Settle(Endpoint):
         if forced:
             force = requests.Force(officer=officer(self.caller.user), reason=reason, version=version)
         result = requests.settle(intent_id, actor=self.caller.actor, reason=reason, force=force, now=timezone.now())
-        intent = found(intent_id)
+        intent = found(intent_id, self.caller)
         return answer(
             {
                 "payment_intent_id": intent_id,
@@ -143,7 +141,7 @@ class Complete(Endpoint):
         with Fields(self.body, allowed=()):
             pass
         requests.complete(intent_id, actor=self.caller.actor, now=timezone.now())
-        return answer(representations.intent(found(intent_id)))
+        return answer(representations.intent(found(intent_id, self.caller)))
 
 
 class SetPaymentMethod(Endpoint):
@@ -162,7 +160,7 @@ class SetPaymentMethod(Endpoint):
             if in_body is not None and in_query is not None and in_body != in_query:
                 fields.fault("method", "method_ambiguous", "The body and the query name different methods.")
         intents.set_payment_method(intent_id, in_body or in_query or "", actor=self.caller.actor, now=timezone.now())
-        return answer(representations.intent(found(intent_id)))
+        return answer(representations.intent(found(intent_id, self.caller)))
 
 
 class Cancel(Endpoint):
@@ -174,7 +172,7 @@ class Cancel(Endpoint):
         with Fields(self.body, allowed=("reason",)) as fields:
             reason = fields.text("reason", longest=_LONGEST_REASON, multiline=True)
         intents.cancel(intent_id, reason=reason, actor=self.caller.actor, now=timezone.now())
-        return answer(representations.intent(found(intent_id)))
+        return answer(representations.intent(found(intent_id, self.caller)))
 
 
 class History(Endpoint):
@@ -183,14 +181,14 @@ class History(Endpoint):
     scopes = {"GET": Scope.AUDIT_READ}
 
     def get(self, request: Request, intent_id: int) -> HttpResponse:
-        found(intent_id)
+        found(intent_id, self.caller)
         logs = [representations.audit_event(event) for event in queries.history(intent_id)]
         return answer({"payment_intent_id": intent_id, "logs": logs, "total_actions": len(logs)})
 
 
-def found(intent_id: int) -> queries.Intent:
-    """The intent; raises IntentNotFound."""
-    intent = queries.intent(intent_id)
+def found(intent_id: int, caller: Caller) -> queries.Intent:
+    """The intent; raises IntentNotFound, also when the caller's carrier has nothing to do with it."""
+    intent = queries.intent(intent_id, carrier_id=caller.carrier_id)
     if intent is None:
         raise IntentNotFound(intent_id)
     return intent

@@ -28,7 +28,7 @@ class FreightTokenDetail(Endpoint):
     scopes = {"GET": Scope.TOKENS_READ, "PUT": Scope.TOKENS_WRITE}
 
     def get(self, request: Request, token_id: int) -> HttpResponse:
-        return answer(_token(tokens.find(token_id)))
+        return answer(_token(tokens.find(token_id, carrier_id=self.caller.carrier_id)))
 
     def put(self, request: Request, token_id: int) -> HttpResponse:
         with Fields(self.body, allowed=_FIELDS) as fields:

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from settlements.api import audit, events, intents, paths, recipients, tokens
 from settlements.api.health import Healthz, Readyz
+from settlements.api.whoami import Whoami
 
 paths.register()
 
@@ -21,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/shipment_event", events.ShipmentEventWebhook.as_view()),
     path("audit/shipments/<visible:shipment_id>", audit.ShipmentAudit.as_view()),
     path("audit/payment_intents/<id:intent_id>/milestones", audit.IntentMilestones.as_view()),
+    path("whoami", Whoami.as_view()),
     path("healthz", Healthz.as_view()),
     path("readyz", Readyz.as_view()),
 ]

@@ -1,12 +1,19 @@
-"""Who is calling: the demo's client and logins, staff by session, and 401 for everybody else."""
+"""Who is calling: keys, the demo's client and logins, and 401 for everybody else."""
 
+import hashlib
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
+from django.utils import timezone
 
+from settlements import api_keys
+from settlements.models import ApiKey
 from settlements.permissions import DECISIONS, PERMISSION_OF_SCOPE, Scope
 from settlements.permissions import Permission as Codename
 from tests.api.conftest import assert_error
@@ -29,6 +36,27 @@ def officer(db: None) -> User:
     user = User.objects.create_user("officer1", password="chainpay-demo", is_staff=True)
     grant(user, Codename.READ_INTENTS, Codename.DECIDE_SETTLEMENT)
     return user
+
+
+_keys = count(1)
+
+
+def key_of(user: User | None, *scopes: Scope, lives: int | None = None) -> dict[str, Any]:
+    """The header of a new key; `lives` in hours."""
+    _, shown = api_keys.create(
+        f"key-{next(_keys)}",
+        scopes=scopes,
+        user=user,
+        service="" if user else "tms",
+        lives=timedelta(hours=lives) if lives else None,
+        actor="test",
+        now=timezone.now(),
+    )
+    return {"HTTP_AUTHORIZATION": f"Bearer {shown}"}
+
+
+def newest_but(number: int) -> ApiKey:
+    return ApiKey.objects.order_by("-pk")[number]
 
 
 class TestOutsideTheDemo:
@@ -55,57 +83,92 @@ class TestOutsideTheDemo:
         assert client.get("/healthz").status_code == 200
 
 
-class TestStaffBySession:
-    def test_a_staff_login_acts_in_its_own_name(self, client: Client, officer: User) -> None:
-        client.force_login(officer)
-        answer = client.get("/probe").json()
+class TestKeys:
+    def test_of_a_member_of_staff_acts_in_that_name(self, client: Client, officer: User) -> None:
+        answer = client.get("/probe", **key_of(officer, Scope.INTENTS_READ)).json()
         assert (answer["actor"], answer["user"]) == ("user:officer1", officer.pk)
 
-    def test_it_may_what_its_permissions_allow_and_nothing_else(self, client: Client, officer: User) -> None:
-        client.force_login(officer)
-        assert client.post("/decide", {}, content_type=JSON).status_code == 200
-        assert_error(client.post("/probe", {}, content_type=JSON), 403, "permission_denied")
-        assert_error(client.post("/probe", b"{", content_type="text/plain"), 403, "permission_denied")
+    @pytest.mark.django_db
+    def test_of_a_service_acts_in_the_name_of_the_service(self, client: Client) -> None:
+        answer = client.get("/probe", **key_of(None, Scope.INTENTS_READ)).json()
+        assert (answer["actor"], answer["user"]) == ("service:tms", None)
 
-    def test_forcing_an_approval_needs_the_permission_to_decide(self, client: Client, officer: User) -> None:
-        officer.user_permissions.clear()
+    def test_may_what_its_scopes_and_the_permissions_of_its_user_both_allow(
+        self, client: Client, officer: User
+    ) -> None:
+        both = key_of(officer, Scope.INTENTS_READ, Scope.COMPLIANCE_DECIDE, Scope.INTENTS_WRITE)
+        assert client.post("/decide", {}, content_type=JSON, **both).status_code == 200
+        error = assert_error(client.post("/probe", {}, content_type=JSON, **both), 403, "permission_denied")
+        assert error["detail"] == "The roles of officer1 do not include intents:write."
+        assert_error(client.post("/probe", b"{", content_type="text/plain", **both), 403, "permission_denied")
+        less = key_of(officer, Scope.INTENTS_READ)
+        error = assert_error(client.post("/decide", {}, content_type=JSON, **less), 403, "permission_denied")
+        assert error["detail"] == "This key does not hold the scope compliance:decide."
+
+    def test_forcing_an_approval_needs_the_scope_to_decide(self, client: Client, officer: User) -> None:
         grant(officer, Codename.SETTLE_INTENT)
-        client.force_login(officer)
-        assert client.post("/settle", {}, content_type=JSON).status_code == 200
-        assert_error(client.post("/settle", {"force_approval": True}, content_type=JSON), 403, "permission_denied")
-        grant(officer, Codename.DECIDE_SETTLEMENT)
-        assert client.post("/settle", {"force_approval": True}, content_type=JSON).status_code == 200
-
-    def test_an_unsafe_method_needs_the_csrf_token(self, officer: User) -> None:
-        client = Client(enforce_csrf_checks=True, SERVER_NAME="localhost", raise_request_exception=False)
-        client.force_login(officer)
-        assert client.get("/probe").status_code == 200
-        for media_type in (JSON, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
-            assert_error(client.post("/decide", b"{}", content_type=media_type), 403, "csrf_failed")
-        token = "a" * 32
-        client.cookies["csrftoken"] = token
-        response = client.post("/decide", {}, content_type=JSON, HTTP_X_CSRFTOKEN=token)
-        assert response.status_code == 200
-        assert_error(client.post("/decide", {}, content_type=JSON, HTTP_X_CSRFTOKEN="b" * 32), 403, "csrf_failed")
-        foreign = client.post(
-            "/decide", {}, content_type=JSON, HTTP_X_CSRFTOKEN=token, HTTP_ORIGIN="https://evil.example"
-        )
-        assert_error(foreign, 403, "csrf_failed")
+        key = key_of(officer, Scope.INTENTS_SETTLE)
+        assert client.post("/settle", {}, content_type=JSON, **key).status_code == 200
+        forced = client.post("/settle", {"force_approval": True}, content_type=JSON, **key)
+        assert_error(forced, 403, "permission_denied")
 
     @pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
-    def test_who_is_no_active_staff_is_401(self, client: Client, officer: User, change: dict[str, Any]) -> None:
-        client.force_login(officer)
+    def test_of_who_may_no_longer_log_in_is_401(self, client: Client, officer: User, change: dict[str, Any]) -> None:
+        key = key_of(officer, Scope.INTENTS_READ)
         User.objects.filter(pk=officer.pk).update(**change)
-        assert_error(client.get("/probe"), 401, "not_authenticated")
+        assert_error(client.get("/probe", **key), 401, "invalid_credentials")
 
-    @pytest.mark.django_db
-    def test_an_ended_session_is_401(self, client: Client) -> None:
-        client.cookies["sessionid"] = "gone"
-        assert_error(client.get("/probe"), 401, "not_authenticated")
+    def test_that_was_revoked_or_has_expired_is_401_at_once(self, client: Client, officer: User) -> None:
+        revoked, dying = key_of(officer, Scope.INTENTS_READ), key_of(officer, Scope.INTENTS_READ, lives=1)
+        assert client.get("/probe", **revoked).status_code == client.get("/probe", **dying).status_code == 200
+        api_keys.revoke(newest_but(1).name, actor="test", now=timezone.now())
+        assert_error(client.get("/probe", **revoked), 401, "invalid_credentials")
+        with time_machine.travel(timezone.now() + timedelta(seconds=3_600 - 5), tick=False):
+            assert client.get("/probe", **dying).status_code == 200
+        with time_machine.travel(timezone.now() + timedelta(seconds=3_601), tick=False):
+            assert_error(client.get("/probe", **dying), 401, "invalid_credentials")
 
-    def test_an_authorization_beside_it_is_still_wrong(self, client: Client, officer: User) -> None:
+    def test_is_nowhere_in_the_database(self, client: Client, officer: User) -> None:
+        shown = key_of(officer, Scope.INTENTS_READ)["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+        row = ApiKey.objects.values().get()
+        assert bytes(row["digest"]) == hashlib.sha256(shown.encode()).digest()
+        assert [name for name, value in row.items() if shown[11:] in str(value)] == []
+        assert shown.startswith(row["prefix"])
+        assert len(row["prefix"]) == 10
+
+    def test_tells_when_it_was_last_used_to_the_minute(self, client: Client, officer: User) -> None:
+        key = key_of(officer, Scope.INTENTS_READ)
+        assert ApiKey.objects.get().last_used_at is None
+        first = timezone.now()
+        for seconds, noted in ((0, 0), (59, 0), (60, 60), (100, 60), (200, 200)):
+            with time_machine.travel(first + timedelta(seconds=seconds), tick=False):
+                assert client.get("/probe", **key).status_code == 200
+            assert ApiKey.objects.get().last_used_at == first + timedelta(seconds=noted)
+
+    def test_any_case_of_the_word_bearer_will_do_and_nothing_else(self, client: Client, officer: User) -> None:
+        shown = key_of(officer, Scope.INTENTS_READ)["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+        for good in (f"bearer {shown}", f"BEARER {shown}"):
+            assert client.get("/probe", HTTP_AUTHORIZATION=good).status_code == 200
+        for bad in (shown, f"Basic {shown}", f"Bearer  {shown}", f"Bearer {shown} ", f"Bearer {shown[:-1]}",
+                    f"Bearer {shown.upper()}", f"Token {shown}", f"Bearer {shown},{shown}"):  # fmt: skip
+            assert_error(client.get("/probe", HTTP_AUTHORIZATION=bad), 401, "invalid_credentials")
+
+    def test_beside_a_signature_is_401(self, client: Client, officer: User) -> None:
+        key = key_of(officer, Scope.INTENTS_READ)
+        for header in ("HTTP_WEBHOOK_SIGNATURE", "HTTP_X_EVENT_SOURCE"):
+            both: dict[str, Any] = {header: "x", **key}
+            assert_error(client.get("/probe", **both), 401, "invalid_credentials")
+
+
+class TestSessions:
+    def test_of_the_admin_are_no_credentials(self, client: Client, officer: User) -> None:
         client.force_login(officer)
-        assert_error(client.get("/probe", HTTP_AUTHORIZATION="Bearer x"), 401, "invalid_credentials")
+        assert_error(client.get("/probe"), 401, "not_authenticated")
+        assert_error(client.post("/settle", {}, content_type=JSON), 401, "not_authenticated")
+
+    def test_of_the_admin_mean_nothing_in_the_demo_either(self, client: Client, officer: User, demo: None) -> None:
+        client.force_login(officer)
+        assert client.get("/probe").json()["actor"] == "demo"
 
 
 @pytest.mark.usefixtures("demo")
@@ -150,11 +213,6 @@ class TestTheDemo:
         assert_error(client.get("/probe", **wrong, **extra), 401, "invalid_credentials")
         assert_error(client.post("/probe", {}, content_type=JSON, **wrong, **extra), 401, "invalid_credentials")
 
-    @pytest.mark.django_db
-    def test_an_ended_session_does_not_turn_into_the_demo_client(self, client: Client) -> None:
-        client.cookies["sessionid"] = "gone"
-        assert_error(client.get("/probe"), 401, "not_authenticated")
-
     def test_a_message_id_alone_is_no_credential(self, client: Client) -> None:
         assert client.post("/probe", {}, content_type=JSON, HTTP_WEBHOOK_ID="msg_1").status_code == 201
 
@@ -183,12 +241,12 @@ class TestTheDemo:
 
 
 def test_every_scope_but_the_public_one_stands_for_one_permission() -> None:
-    assert set(PERMISSION_OF_SCOPE) == set(Scope) - {Scope.PUBLIC}
+    assert set(PERMISSION_OF_SCOPE) == set(Scope) - {Scope.PUBLIC, Scope.ANYONE}
     assert len(set(PERMISSION_OF_SCOPE.values())) == len(PERMISSION_OF_SCOPE)
 
 
 def test_the_decisions_are_those_the_demo_client_lacks() -> None:
-    assert {Codename.DECIDE_SETTLEMENT} == DECISIONS
+    assert {Scope.COMPLIANCE_DECIDE} == DECISIONS
 
 
 def test_an_endpoint_whose_scopes_and_handlers_differ_is_refused_when_it_is_written() -> None:

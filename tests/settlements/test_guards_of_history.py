@@ -136,7 +136,8 @@ class TestHistory:
         event = ShipmentEvent.objects.get()
         values = {"body_hash": bytes(32), "event_type": PICKUP, "received_at": now()}
         values["source_id"] = by_hand.insert(
-            "settlements_eventsource", name="other", kind="platform", carrier_id="", allowed_event_types=[],
+            "settlements_eventsource", name="other", kind="platform", carrier_id="", allowed_event_types=[], revision=1,
+            created_by="",
             active=True, created_at=now(),
         )  # fmt: skip
         with refused("these columns never change"):
