@@ -12,8 +12,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from settlements import inbox, sources
-from settlements.api import values
+from settlements import inbox, sources, values
 from settlements.api.callers import CallerKind
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
