@@ -4,9 +4,10 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -64,7 +65,8 @@ def _measure(plan: Plan, database_url: str) -> None:
     floor.lay_out(database_url)
     log = paths.logs(Path(os.environ.get("CHAINPAY_VAR", "var"))) / "bench-web.log"
     with webhook.serving(database_url, log=log, server_options=plan.server_options) as web:
-        floors, webhooks = _rounds(plan, web, database_url, references, shipments.bodies(references))
+        post = partial(webhook.run, web, shipments.source())
+        floors, webhooks = _rounds(plan, post, database_url, references, shipments.bodies(references))
     _verify(plan, database_url)
     _report(floors, webhooks)
 
@@ -102,12 +104,16 @@ def _own_database(url: str) -> Iterator[str]:
 
 
 def _rounds(
-    plan: Plan, web: webhook.Web, database_url: str, references: Sequence[str], bodies: Sequence[bytes]
+    plan: Plan,
+    post: Callable[[Sequence[bytes]], Figures],
+    database_url: str,
+    references: Sequence[str],
+    bodies: Sequence[bytes],
 ) -> tuple[list[Figures], list[Figures]]:
     warm, size = plan.warm_up, plan.events
     if warm:
         floor.run(database_url, references[:warm])
-        webhook.run(web, bodies[:warm])
+        post(bodies[:warm])
     floors, webhooks = [], []
     for place in range(plan.rounds):
         start = warm + place * size * plan.floor_factor
@@ -116,7 +122,7 @@ def _rounds(
         print(floors[-1].line("floor"), flush=True)
         _settle_down(database_url)
         start = warm + place * size
-        webhooks.append(webhook.run(web, bodies[start : start + size]))
+        webhooks.append(post(bodies[start : start + size]))
         print(webhooks[-1].line("webhook"), flush=True)
     return floors, webhooks
 

@@ -1,5 +1,7 @@
 """`python -m bench.load PORT CONNECTIONS`: posts the bodies on stdin, one a line, over persistent connections.
 
+The first two lines are the event source's name and secret; every message is signed before the clock starts.
+
 A process of its own on bare sockets, so that it takes as little of the machine as it can from the server it measures.
 Prints one line of JSON: elapsed seconds, latencies in seconds, and how many answers were not what they should be.
 """
@@ -9,8 +11,12 @@ import selectors
 import socket
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from settlements import signatures
 
 # What every answer must hold: each message makes exactly one settlement.
 WANTED = b'"milestone_settlements_created":1,'
@@ -37,27 +43,27 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def post_all(port: int, bodies: Sequence[bytes], *, connections: int) -> Outcome:
-    """Posts each body once, the next one on a connection as soon as the answer to its last one is there.
+def post_all(port: int, requests: Sequence[bytes], *, connections: int) -> Outcome:
+    """Sends each request once, in their order; a connection sends its next one when the last one is answered.
 
     Raises TimeoutError when the server stops answering.
     """
-    requests = iter([_request(port, body) for body in bodies])
+    waiting = iter(requests)
     outcome = Outcome()
     with selectors.DefaultSelector() as selector:
-        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in range(min(connections, len(bodies)))]
+        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in range(min(connections, len(requests)))]
         for line in lines:
             line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(line.socket, selectors.EVENT_READ, line)
         began = time.monotonic()
-        open_lines = sum(_send(line, next(requests, None)) for line in lines)
+        open_lines = sum(_send(line, next(waiting, None)) for line in lines)
         while open_lines:
             ready = selector.select(_PATIENCE_SECONDS)
             if not ready:
                 raise TimeoutError("the server does not answer")
             for key, _ in ready:
                 line = key.data
-                if _answered(line, outcome) and not _send(line, next(requests, None)):
+                if _answered(line, outcome) and not _send(line, next(waiting, None)):
                     selector.unregister(line.socket)
                     line.socket.close()
                     open_lines -= 1
@@ -76,11 +82,21 @@ def complete_length(received: bytes) -> int | None:
     return end + len(_HEAD_END) + length
 
 
-def _request(port: int, body: bytes) -> bytes:
-    return (
-        b"POST /webhooks/shipment_event HTTP/1.1\r\nHost: localhost:%d\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\n\r\n%b" % (port, len(body), body)
+def signed_requests(port: int, source: str, secret: str, bodies: Sequence[bytes]) -> list[bytes]:
+    """What goes over the wire: each body as a message of its own, signed now."""
+    key = signatures.key_of(secret)
+    return [_request(port, source, key, body) for body in bodies]
+
+
+def _request(port: int, source: str, key: bytes, body: bytes) -> bytes:
+    message_id, now = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
+    head = (
+        f"POST /webhooks/shipment_event HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nX-Event-Source: {source}\r\nwebhook-id: {message_id}\r\n"
+        f"webhook-timestamp: {int(now.timestamp())}\r\n"
+        f"webhook-signature: {signatures.sign(key, message_id=message_id, at=now, body=body)}\r\n\r\n"
     )
+    return head.encode() + body
 
 
 def _send(line: Line, request: bytes | None) -> bool:
@@ -109,7 +125,9 @@ def _answered(line: Line, outcome: Outcome) -> bool:
 def main() -> None:
     """Reads, posts, prints."""
     port, connections = (int(word) for word in sys.argv[1:3])
-    outcome = post_all(port, sys.stdin.buffer.read().splitlines(), connections=connections)
+    source, secret, *bodies = sys.stdin.buffer.read().splitlines()
+    requests = signed_requests(port, source.decode(), secret.decode(), bodies)
+    outcome = post_all(port, requests, connections=connections)
     json.dump({"elapsed": outcome.elapsed, "latencies": outcome.latencies, "wrong": outcome.wrong[:3]}, sys.stdout)
 
 

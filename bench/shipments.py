@@ -1,5 +1,6 @@
 """Shipments to post events for: each with one LOW-risk token and one intent, written many per statement."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -7,9 +8,10 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 
+from bench.webhook import Source
 from rails import recipients
 from rails.money import Money
-from settlements import audit, schedules
+from settlements import audit, schedules, sources
 from settlements.models import (
     FreightToken,
     PaymentIntent,
@@ -17,6 +19,7 @@ from settlements.models import (
     PaymentScheduleItem,
     Shipment,
 )
+from settlements.models.event_source import MOST_PER_SECOND
 from settlements.statuses import RiskTier, ScheduleType
 
 RECIPIENTS = 50
@@ -37,6 +40,13 @@ def prepare(count: int) -> list[str]:
         with transaction.atomic():
             _store(references[start : start + _BATCH], start, payees, now)
     return references
+
+
+def source() -> Source:
+    """A new event source of the platform, whose limit is out of the way: it is checked, and never reached."""
+    name = f"bench-{uuid.uuid4().hex[:8]}"
+    _, secret = sources.create(name, requests_per_second=MOST_PER_SECOND, actor="bench", now=timezone.now())
+    return Source(name=name, secret=secret)
 
 
 def bodies(references: Sequence[str]) -> list[bytes]:

@@ -44,13 +44,20 @@ class Web:
         return cpu.of_processes(family), cpu.of_backends(self.database_url)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who posts: an event source with its secret."""
+
+    name: str
+    secret: str
+
+
 @contextmanager
 def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ()) -> Iterator[Web]:
-    """The web server on a free port of loopback in demo mode, so that messages need no signature. Raises WebDied."""
+    """The web server on a free port of loopback, outside of the demo: every message is signed. Raises WebDied."""
     port = _free_port()
     environment = os.environ | {
-        "PYTHONPATH": "/tmp/granian",
-        "CHAINPAY_DEMO": "1",
+        "CHAINPAY_DEMO": "0",
         "DATABASE_URL": database_url,
         "DJANGO_SETTINGS_MODULE": "chainpay.settings",
     }
@@ -63,12 +70,12 @@ def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ())
         children.stop_all([process])
 
 
-def run(web: Web, bodies: Sequence[bytes]) -> Figures:
-    """Posts each body once over 8 persistent connections. Raises WrongAnswers."""
+def run(web: Web, source: Source, bodies: Sequence[bytes]) -> Figures:
+    """Posts each body once, signed by the source, over 8 persistent connections. Raises WrongAnswers."""
     before = web.cpu_seconds()
     load = subprocess.run(
         [sys.executable, "-m", "bench.load", str(web.port), str(CONNECTIONS)],
-        input=b"\n".join(bodies),
+        input=b"\n".join([source.name.encode(), source.secret.encode(), *bodies]),
         stdout=subprocess.PIPE,
         timeout=_LOAD_SECONDS,
         check=True,

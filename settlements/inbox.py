@@ -206,6 +206,7 @@ def _store(message: Message, now: datetime) -> tuple[int, int] | None:
 def _check_reach(message: Message) -> None:
     source = message.source
     if source.allowed_event_types is not None and message.event_type not in source.allowed_event_types:
+        _refuse_memories(source)
         raise EventTypeNotAllowed(f"This source may not post {message.event_type}.", field="event_type")
     if not source.carrier_id:
         return
@@ -249,6 +250,14 @@ def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
     words = f"{type(error).__name__}: {error}".replace("\x00", "")[:2000]
     with connection.cursor() as cursor:
         cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id, int(swept)])
+
+
+def _refuse_memories(source: Source) -> None:
+    """Raises SourceChanged unless the source is still what it was when it was read."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_SOURCE_AS_KNOWN}", _as_known(source))
+        if not cursor.fetchone()[0]:
+            raise SourceChanged(f"source {source.pk} has changed since it was read")
 
 
 def _as_known(source: Source) -> tuple[int | None, int, int | None]:

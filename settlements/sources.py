@@ -84,6 +84,7 @@ class Known:
 
 
 _remembered: dict[str, Known] = {}
+_noted: dict[int, datetime] = {}
 
 
 def known(name: str, *, fresh: bool = False) -> Known | None:
@@ -101,6 +102,7 @@ def known(name: str, *, fresh: bool = False) -> Known | None:
 def forget() -> None:
     """Empties the memory, for tests that empty the tables."""
     _remembered.clear()
+    _noted.clear()
 
 
 def _read(name: str) -> Known | None:
@@ -134,8 +136,12 @@ def as_source(row: EventSource) -> Source:
 
 def note_use(secret: LiveSecret, *, now: datetime) -> None:
     """Keeps when a secret was last used, to the minute, so that its owner sees when an old one has served its time."""
-    if secret.last_used_at is not None and now - secret.last_used_at < _USE_NOTED_EVERY:
+    last = _noted.get(secret.pk, secret.last_used_at)
+    if last is not None and timedelta(0) <= now - last < _USE_NOTED_EVERY:
         return
+    if len(_noted) >= _MOST_REMEMBERED:
+        _noted.clear()
+    _noted[secret.pk] = now
     long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
     SourceSecret.objects.filter(long_ago, pk=secret.pk).update(last_used_at=now)
 
