@@ -30,6 +30,7 @@ from settlements.statuses import (
     ScheduleType,
     SettlementStatus,
 )
+from settlements.tokens import TokenPush
 
 _NOT_SUBMITTED = (SettlementStatus.PENDING, SettlementStatus.DELAYED)
 _CANCELLABLE = (*_NOT_SUBMITTED, SettlementStatus.FAILED, SettlementStatus.RETURNED)
@@ -103,14 +104,24 @@ def check_method(method: str) -> None:
         raise MethodNotEnabled(error.detail, field="payment_method") from error
 
 
-def create(request: IntentRequest, *, actor: str, user_id: int | None = None, now: datetime) -> int:
+def create(
+    request: IntentRequest,
+    *,
+    actor: str,
+    user_id: int | None = None,
+    fetched: TokenPush | None = None,
+    now: datetime,
+) -> int:
     """Stores an intent with its schedule and the milestones of all events accepted before; the intent's id.
 
+    `fetched` is the request's token as ChainFreight has it, if it was unknown here; it is stored with the intent.
     Creating an intent and processing an event of the same shipment wait for each other, so neither misses the other.
     Raises TokenNotFound, TokenNotLive, ScheduleRefused, MethodRefused, RecipientNotFound.
     """
     check_method(request.payment_method)
     with transaction.atomic():
+        if fetched is not None:
+            tokens.add(request.freight_token_id, fetched, now=now)
         token = tokens.find(request.freight_token_id)
         shipment = locks.of_reference(token.shipment.shipment_id)
         token.refresh_from_db(fields=["status", "risk_score", "risk_category", "recipient"])
