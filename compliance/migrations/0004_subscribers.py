@@ -10,6 +10,6 @@ def install(apps, schema_editor):
 class Migration(migrations.Migration):
     """Every role can look subscribers and deliveries up."""
 
-    dependencies = [("compliance", "0003_integrations"), ("settlements", "0008_subscribers")]
+    dependencies = [("compliance", "0003_integrations"), ("settlements", "0009_subscribers")]
 
     operations = [migrations.RunPython(install, migrations.RunPython.noop)]

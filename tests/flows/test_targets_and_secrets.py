@@ -1,7 +1,9 @@
 """Where messages may go, and by which secrets they are signed."""
 
+import re
 import socket
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +53,18 @@ def test_a_secret_that_can_not_be_opened_stops_that_subscriber_alone(live: Api, 
     approved(live)
     assert deliver() == Report(delivered=1, failed=1)
     assert "lost-key" in Delivery.objects.get(subscriber=broken).last_error
+
+
+def test_the_python_of_the_guide_reads_a_message(live: Api, receiver: Receiver) -> None:
+    guide = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    _, secret = only_approved(receiver.url)
+    approved(live)
+    deliver()
+    (message,) = receiver.received
+    assert names["receive"](secret, message.body, dict(message.headers)) == message.json
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "localhost"])

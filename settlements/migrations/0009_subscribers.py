@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """Who is told of settlements, and the outbox of what it is told."""
 
     dependencies = [
-        ('settlements', '0007_api_keys'),
+        ('settlements', '0008_duplicate_events'),
     ]
 
     operations = [
