@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.money import EXPONENTS
+from settlements import admin_inbox as admin_inbox  # the inbox has a file of its own
 from settlements.admin_search import ByIntent, ByShipment
 from settlements.models import (
     Approval,
@@ -23,13 +24,10 @@ from settlements.models import (
     PaymentSchedule,
     PaymentScheduleItem,
     Shipment,
-    ShipmentEvent,
 )
 from settlements.models.guards import METHODS
 from settlements.policy import score_text
 from settlements.statuses import (
-    EVENT_WORDS,
-    EventState,
     EventType,
     IntentStatus,
     ReleaseStrategy,
@@ -262,18 +260,6 @@ class HoldAdmin(ReadOnlyAdmin):
 class EventSourceAdmin(ReadOnlyAdmin):
     list_display = ["name", "kind", "carrier_id", "allowed_event_types", "active", "created_at"]
     list_filter = ["kind", "active"]
-
-
-@admin.register(ShipmentEvent)
-class ShipmentEventAdmin(ByShipment):
-    list_display = [
-        "id", "shipment", "event_type", "state", "settlements_created", "source", "occurred_at", "received_at", "error",
-    ]  # fmt: skip
-    list_filter = [words("event_type", EVENT_WORDS), words("state", EventState), "source", "received_at"]
-    list_select_related = ["shipment", "source"]
-    sortable_by = ["id"]
-    ordering = ["-pk"]
-    exclude = ["body_hash"]
 
 
 @admin.register(AuditEvent)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from settlements import locks, milestones
+from settlements import event_states, locks, milestones
 from settlements.refusals import Kind, Refusal
 from settlements.sources import Source
 from settlements.statements import back_to_mark, mark, pipelined
@@ -43,26 +43,16 @@ _EARLIER = f"""
     LEFT JOIN settlements_shipmentevent e ON e.source_id = %s AND e.message_id = %s
     LEFT JOIN settlements_shipment p ON p.id = e.shipment_id
 """
-# An event of a shipment without intents is parked. A settlement created is proof of one, so it need not be asked.
-_DONE = """
+# Only of an event that created nothing has to be asked why.
+_DONE = f"""
     UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
-        state = CASE WHEN %s AND NOT EXISTS (
-            SELECT 1 FROM settlements_paymentintent i WHERE i.shipment_id = e.shipment_id
-        ) THEN 'PARKED' ELSE 'PROCESSED' END
+        state = CASE WHEN %s THEN {event_states.STATE} ELSE 'PROCESSED' END
     WHERE id = %s RETURNING state
 """
 _FAILED = """
     UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s, processed_at = NULL,
         state = CASE WHEN sweeps + %s >= %s THEN 'FAILED' ELSE 'WAITING' END
     WHERE id = %s AND (state = 'WAITING' OR %s = 0)
-"""
-_WAITING = "SELECT id FROM settlements_shipmentevent WHERE state = 'WAITING' ORDER BY id LIMIT %s"
-_SHIPMENT_OF = """
-    SELECT p.id FROM settlements_shipment p
-    WHERE p.id = (SELECT e.shipment_id FROM settlements_shipmentevent e WHERE e.id = %s) FOR UPDATE SKIP LOCKED
-"""
-_STILL_WAITING = """
-    SELECT shipment_id, event_type, received_from FROM settlements_shipmentevent WHERE id = %s AND state = 'WAITING'
 """
 _FOREIGN = """
     SELECT count(*) > 0 AND NOT bool_or(t.carrier_id = %s) FROM settlements_freighttoken t
@@ -165,16 +155,16 @@ def is_conflict(error: OperationalError) -> bool:
 
 
 def _receive(message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
-    _check_reach(message)
+    check_reach(message)
     # Twice, for the shipment may be new, and a copy of this message may have stored it and itself meanwhile.
     for _ in range(2):
         stored = _store(message, now)
         if stored is not None:
             event_id, shipment_pk = stored
             return _process(event_id, shipment_pk, message, now=now, last_attempt=last_attempt)
-        earlier = _earlier(message)
-        if earlier is not None:
-            return earlier
+        repeated = earlier(message)
+        if repeated is not None:
+            return repeated
         locks.of_reference(message.shipment_id)
     raise RuntimeError(f"message {message.message_id!r} is neither new nor stored")
 
@@ -203,7 +193,8 @@ def _store(message: Message, now: datetime) -> tuple[int, int] | None:
     return row
 
 
-def _check_reach(message: Message) -> None:
+def check_reach(message: Message) -> None:
+    """Raises EventTypeNotAllowed or ShipmentNotReached for what the source may not post."""
     source = message.source
     if source.allowed_event_types is not None and message.event_type not in source.allowed_event_types:
         _refuse_memories(source)
@@ -219,7 +210,7 @@ def _check_reach(message: Message) -> None:
 def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime, last_attempt: bool) -> Receipt:
     try:
         with pipelined():
-            created, state = _apply(event_id, shipment_pk, message.event_type, actor=message.actor, now=now)
+            created, state = apply(event_id, shipment_pk, message.event_type, actor=message.actor, now=now)
     except Exception as error:  # the one sanctioned broad catch: no accepted event is ever lost
         if not last_attempt and isinstance(error, OperationalError) and is_conflict(error):
             raise
@@ -230,16 +221,24 @@ def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime
     return Receipt(message.shipment_id, message.event_type, state, now, created)
 
 
-def _apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> tuple[int, EventState]:
-    created = 0
-    pays = event_type in EventType.__members__
-    if pays:
-        created = len(
-            milestones.process_milestones(shipment_pk=shipment_pk, event_ids=[event_id], actor=actor, now=now)
-        )
+def apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> tuple[int, EventState]:
+    """Creates what a stored event of a locked shipment brings, and tells how many; it is the event's first answer."""
+    created = create_missing(event_id, shipment_pk, event_type, actor=actor, now=now)
     with connection.cursor() as cursor:
-        cursor.execute(_DONE, [created, now, pays and not created, event_id])
+        cursor.execute(_DONE, [created, now, not created, event_id])
         return created, EventState(cursor.fetchone()[0])
+
+
+def create_missing(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> int:
+    """Creates the milestones that a stored event brings and that are not there yet; how many."""
+    if event_type not in EventType.__members__:
+        return 0
+    return len(milestones.process_milestones(shipment_pk=shipment_pk, event_ids=[event_id], actor=actor, now=now))
+
+
+def in_words(error: Exception) -> str:
+    """An error as it is kept with its event."""
+    return f"{type(error).__name__}: {error}".replace("\x00", "")[:2000]
 
 
 def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
@@ -247,9 +246,8 @@ def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
 
     A sweep tells of it outside the shipment's lock: an event that another has processed meanwhile stays processed.
     """
-    words = f"{type(error).__name__}: {error}".replace("\x00", "")[:2000]
     with connection.cursor() as cursor:
-        cursor.execute(_FAILED, [words, int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id, int(swept)])
+        cursor.execute(_FAILED, [in_words(error), int(swept), int(swept), SWEEPS_BEFORE_FAILED, event_id, int(swept)])
 
 
 def _refuse_memories(source: Source) -> None:
@@ -264,7 +262,7 @@ def _as_known(source: Source) -> tuple[int | None, int, int | None]:
     return source.revision, source.pk, source.revision
 
 
-def _earlier(message: Message) -> Receipt | None:
+def earlier(message: Message) -> Receipt | None:
     """The first answer to this message, if it was stored before; raises MessageReused, SourceChanged."""
     with connection.cursor() as cursor:
         cursor.execute(_EARLIER, [*_as_known(message.source), message.source.pk, message.message_id])
@@ -277,36 +275,3 @@ def _earlier(message: Message) -> Receipt | None:
     if bytes(body_hash) != message.body_hash:
         raise MessageReused("This message id was used before for another message.")
     return Receipt(shipment_id, event_type, EventState(state), processed_at, created, repeated=True)
-
-
-def sweep(*, now: datetime, limit: int = 1_000) -> int:
-    """Processes stored events whose processing failed, each in its own transaction; the number that succeeded."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WAITING, [limit])
-        waiting = [row[0] for row in cursor.fetchall()]
-    return sum(_sweep_one(event_id, now=now) for event_id in waiting)
-
-
-def _sweep_one(event_id: int, *, now: datetime) -> bool:
-    try:
-        with transaction.atomic(durable=True):
-            return process_again(event_id, now=now)
-    except Exception as error:  # the same one, for the sweep: one bad event never stops the others
-        logger.exception("Shipment event %s could not be processed by the sweep", event_id)
-        note_failure(event_id, error, swept=True)
-        return False
-
-
-def process_again(event_id: int, *, now: datetime) -> bool:
-    """Processes a stored event that still waits; False when it does not, or its shipment is busy."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SHIPMENT_OF, [event_id])
-        if cursor.fetchone() is None:
-            return False
-        cursor.execute(_STILL_WAITING, [event_id])
-        row = cursor.fetchone()
-    if row is None:
-        return False
-    shipment_pk, event_type, actor = row
-    _apply(event_id, shipment_pk, event_type, actor=actor, now=now)
-    return True

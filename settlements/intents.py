@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from rails import registry
 from rails.models import Recipient
 from rails.money import Money
-from settlements import audit, lifecycle, locks, milestones, schedules, tokens
+from settlements import audit, event_states, lifecycle, locks, milestones, schedules, tokens
 from settlements.lifecycle import Move
 from settlements.models import (
     FreightToken,
@@ -20,18 +20,17 @@ from settlements.models import (
     PaymentIntent,
     PaymentSchedule,
     PaymentScheduleItem,
-    ShipmentEvent,
 )
 from settlements.policy import WIRE, score_text, tier_of
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import (
     LIVE_TOKEN_STATUSES,
-    EventState,
     EventType,
     IntentStatus,
     ScheduleType,
     SettlementStatus,
 )
+from settlements.tokens import TokenPush
 
 _NOT_SUBMITTED = (SettlementStatus.PENDING, SettlementStatus.DELAYED)
 _CANCELLABLE = (*_NOT_SUBMITTED, SettlementStatus.FAILED, SettlementStatus.RETURNED)
@@ -105,14 +104,24 @@ def check_method(method: str) -> None:
         raise MethodNotEnabled(error.detail, field="payment_method") from error
 
 
-def create(request: IntentRequest, *, actor: str, user_id: int | None = None, now: datetime) -> int:
+def create(
+    request: IntentRequest,
+    *,
+    actor: str,
+    user_id: int | None = None,
+    fetched: TokenPush | None = None,
+    now: datetime,
+) -> int:
     """Stores an intent with its schedule and the milestones of all events accepted before; the intent's id.
 
+    `fetched` is the request's token as ChainFreight has it, if it was unknown here; it is stored with the intent.
     Creating an intent and processing an event of the same shipment wait for each other, so neither misses the other.
     Raises TokenNotFound, TokenNotLive, ScheduleRefused, MethodRefused, RecipientNotFound.
     """
     check_method(request.payment_method)
     with transaction.atomic():
+        if fetched is not None:
+            tokens.add(request.freight_token_id, fetched, now=now)
         token = tokens.find(request.freight_token_id)
         shipment = locks.of_reference(token.shipment.shipment_id)
         token.refresh_from_db(fields=["status", "risk_score", "risk_category", "recipient"])
@@ -123,9 +132,7 @@ def create(request: IntentRequest, *, actor: str, user_id: int | None = None, no
         recipient = tokens.recipient_named(request.recipient_id) if request.recipient_id else token.recipient
         intent = _store(request, token, recipient, actor=actor, user_id=user_id, now=now)
         milestones.process_milestones(shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now)
-        ShipmentEvent.objects.filter(shipment_id=shipment.pk, state=EventState.PARKED).update(
-            state=EventState.PROCESSED
-        )
+        event_states.unpark(shipment.pk)
         return intent.pk
 
 

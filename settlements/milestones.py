@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from rails.base import SettlementResult
+from rails.base import SettlementProvider, SettlementResult
 from rails.money import Money
 from settlements import audit, candidates, lifecycle, release
 from settlements.lifecycle import NewSettlement
@@ -29,7 +29,7 @@ _STRATEGY_LOG = {
 
 _BY_EVENTS = f"""
     SELECT DISTINCT ON (i.id, e.event_type) i.id AS intent_id, e.event_type, e.id AS event_id, e.received_at
-    FROM settlements_shipmentevent e
+    FROM {{events}} e
     JOIN settlements_eventsource src ON src.id = e.source_id
     JOIN settlements_paymentintent i ON i.shipment_id = e.shipment_id
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
@@ -40,6 +40,11 @@ _BY_EVENTS = f"""
       AND e.state <> 'FAILED'
     ORDER BY i.id, e.event_type, e.id
 """
+_SUPPOSED = """(
+    SELECT %(event)s::bigint AS id, %(source)s::bigint AS source_id, %(shipment)s::bigint AS shipment_id,
+           %(event_type)s::text AS event_type, coalesce(%(received_at)s::timestamptz, now()) AS received_at,
+           'WAITING' AS state
+)"""
 _BY_REQUEST = """
     SELECT i.id AS intent_id, item.event_type, NULL::bigint AS event_id, now() AS received_at
     FROM settlements_paymentintent i JOIN settlements_paymentscheduleitem item ON item.intent_id = i.id
@@ -51,7 +56,7 @@ _MISSING = """
     SELECT w.intent_id, w.event_type, w.event_id, w.received_at, item.amount_minor, item.currency,
            i.payment_method, i.recipient_id, i.risk_score, t.risk_score, t.status,
            coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), head.sequence, head.hash,
-           nextval('settlements_milestonesettlement_id_seq'),
+           {id},
            i.status = 'PENDING', (
                SELECT count(*) FROM settlements_paymentscheduleitem open
                WHERE open.intent_id = w.intent_id AND open.amount_minor > 0
@@ -73,8 +78,12 @@ _MISSING = """
                       WHERE m.intent_id = w.intent_id AND m.event_type = w.event_type)
     ORDER BY w.intent_id, item.position
 """
-_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS)
-_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST)
+_NEXT_ID = "nextval('settlements_milestonesettlement_id_seq')"
+_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS.format(events="settlements_shipmentevent"), id=_NEXT_ID)
+_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST, id=_NEXT_ID)
+# The same for an event that is only supposed: it reads tables and takes no number, so it may run where nothing may
+# be written.
+_IF_IT_CAME = _MISSING.format(wanted=_BY_EVENTS.format(events=_SUPPOSED), id="0::bigint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,24 @@ class Milestone:
     recipient_id: int | None
     obstacle: str
     decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intents:
+    """What the look-up told of its intents, by id: the head of the audit chain, and of PENDING ones the open items."""
+
+    heads: dict[int, audit.Head]
+    open_items: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupposedEvent:
+    """An event as if it were accepted: one that was not sent yet (no id, received now), or a stored one."""
+
+    source_pk: int
+    event_type: EventType
+    event_id: int | None = None
+    received_at: datetime | None = None
 
 
 def process_milestone_for_intent(
@@ -121,6 +148,27 @@ def process_requested(
     return _process(_FOR_REQUEST, shipment_pk, None, [intent_id], Origin.SETTLE, actor=actor, reason=reason, now=now)
 
 
+def plan(*, shipment_pk: int, event: SupposedEvent) -> list[NewSettlement]:
+    """What `process_milestones` would create for the event as things are now: nothing is written, paid or logged.
+
+    The settlements have no number yet (0). A rail that takes instructions is supposed to accept them.
+    """
+    milestones, _ = _missing(
+        _IF_IT_CAME,
+        Origin.EVENT,
+        {
+            "shipment": shipment_pk,
+            "events": None,
+            "intents": None,
+            "event": event.event_id,
+            "source": event.source_pk,
+            "event_type": event.event_type,
+            "received_at": event.received_at,
+        },
+    )
+    return [_settlement(each, Origin.EVENT, _accepted(each) if _goes_now(each) else None) for each in milestones]
+
+
 def _process(
     statement: str,
     shipment_pk: int,
@@ -132,24 +180,34 @@ def _process(
     now: datetime,
     reason: str = "",
 ) -> list[NewSettlement]:
-    heads: dict[int, audit.Head] = {}
-    open_items: dict[int, int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement,
-            {
-                "shipment": shipment_pk,
-                "events": None if event_ids is None else bigints(event_ids),
-                "intents": None if intent_ids is None else bigints(intent_ids),
-            },
-        )
-        milestones = [_milestone(row, origin, heads, open_items) for row in cursor.fetchall()]
+    parameters = {
+        "shipment": shipment_pk,
+        "events": None if event_ids is None else bigints(event_ids),
+        "intents": None if intent_ids is None else bigints(intent_ids),
+    }
+    milestones, intents = _missing(statement, origin, parameters)
     paid = _pay_what_goes_now(milestones, now=now)
     created = [_settlement(milestone, origin, paid.get(milestone.settlement_id)) for milestone in milestones]
+    for new in created:
+        if new.amount.minor > 0 and new.decision.strategy in _STRATEGY_LOG:
+            logger.info(_STRATEGY_LOG[new.decision.strategy])
     lifecycle.create(
-        created, actor=actor, reason=reason, now=now, known_heads=heads, unmoved=_unmoved(created, open_items)
+        created,
+        actor=actor,
+        reason=reason,
+        now=now,
+        known_heads=intents.heads,
+        unmoved=_unmoved(created, intents.open_items),
     )
     return created
+
+
+def _missing(statement: str, origin: Origin, parameters: dict[str, Any]) -> tuple[list[Milestone], Intents]:
+    """The milestones that are due and not there yet, in the order of their intents, and what is known of those."""
+    intents = Intents(heads={}, open_items={})
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return [_milestone(row, origin, intents) for row in cursor.fetchall()], intents
 
 
 def _unmoved(created: Sequence[NewSettlement], open_items: dict[int, int]) -> set[int]:
@@ -159,19 +217,17 @@ def _unmoved(created: Sequence[NewSettlement], open_items: dict[int, int]) -> se
     return {intent for intent, number in open_items.items() if number > filled[intent] and intent not in delayed}
 
 
-def _milestone(
-    row: Sequence[Any], origin: Origin, heads: dict[int, audit.Head], open_items: dict[int, int]
-) -> Milestone:
-    """The milestone of a row; its intent's chain head and, if it is PENDING, its open items are noted beside it."""
+def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Milestone:
+    """The milestone of a row; what it says of its intent is noted beside it."""
     (
         intent_id, event_type, event_id, received_at, amount_minor, currency, rail, recipient_id,
         snapshot, current, token_status, recipient_usable, rail_on, sequence, hash_, settlement_id,
         intent_pending, items_open,
     ) = row  # fmt: skip
     if intent_pending:
-        open_items[intent_id] = items_open
+        intents.open_items[intent_id] = items_open
     if sequence is not None:
-        heads[intent_id] = audit.Head(sequence, bytes(hash_))
+        intents.heads[intent_id] = audit.Head(sequence, bytes(hash_))
     return Milestone(
         settlement_id=settlement_id,
         intent_id=intent_id,
@@ -193,15 +249,24 @@ def _decide(
     return decide(candidates.risk_picture(snapshot, current, token_status), event_type)
 
 
-def _pay_what_goes_now(milestones: Sequence[Milestone], *, now: datetime) -> dict[int, SettlementResult]:
-    """Pays the IMMEDIATE ones that nothing stands against; results by settlement id."""
-    going = [
-        milestone
-        for milestone in milestones
-        if milestone.decision.strategy is ReleaseStrategy.IMMEDIATE
+def _goes_now(milestone: Milestone) -> bool:
+    """Whether its money goes at once: decided so, there is some, and nothing stands against it."""
+    return (
+        milestone.decision.strategy is ReleaseStrategy.IMMEDIATE
         and milestone.amount.minor > 0
         and not milestone.obstacle
-    ]
+    )
+
+
+def _accepted(milestone: Milestone) -> SettlementResult:
+    """What the rail is supposed to answer."""
+    provider = SettlementProvider(milestone.rail.upper())
+    return SettlementResult.accepted(provider, reference_id="", message="supposed", released_at=None)
+
+
+def _pay_what_goes_now(milestones: Sequence[Milestone], *, now: datetime) -> dict[int, SettlementResult]:
+    """Pays the IMMEDIATE ones that nothing stands against; results by settlement id."""
+    going = [milestone for milestone in milestones if _goes_now(milestone)]
     results: dict[int, SettlementResult] = {}
     for rail in sorted({milestone.rail for milestone in going}):
         batch = [milestone for milestone in going if milestone.rail == rail]
@@ -226,8 +291,6 @@ def _settlement(milestone: Milestone, origin: Origin, paid: SettlementResult | N
     elif decision.strategy is ReleaseStrategy.DELAYED:
         status = SettlementStatus.DELAYED
         until = milestone.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS)
-    if milestone.amount.minor > 0 and decision.strategy in _STRATEGY_LOG:
-        logger.info(_STRATEGY_LOG[decision.strategy])
     return NewSettlement(
         id=milestone.settlement_id,
         intent_id=milestone.intent_id,

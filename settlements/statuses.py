@@ -91,9 +91,10 @@ class Origin(StrEnum):
 
 
 class EventState(StrEnum):
-    """What became of a stored shipment event."""
+    """What became of a stored shipment event; a DUPLICATE is one whose milestones another event had brought."""
 
     PROCESSED = "PROCESSED"
+    DUPLICATE = "DUPLICATE"
     PARKED = "PARKED"
     WAITING = "WAITING"
     FAILED = "FAILED"

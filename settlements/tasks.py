@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from settlements import inbox, release
+from settlements import release, reprocessing
 
 MOST_BATCHES = 1_000
 
@@ -11,7 +11,7 @@ MOST_BATCHES = 1_000
 @shared_task(name="settlements.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> dict[str, int]:
     """Processes stored events that still wait, then releases what is due, a thousand at a time, until nothing is."""
-    events = inbox.sweep(now=timezone.now())
+    events = reprocessing.sweep(now=timezone.now())
     report = sweep_due()
     return {"events": events, "released": report.released, "tightened": report.tightened, "failed": report.failed}
 

@@ -11,6 +11,7 @@ from settlements.api.errors import Fault, RefusedFields
 
 Word = TypeVar("Word", bound=StrEnum)
 _DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 _MAX_NAME: Final = 80
 _MAX_FAULTS: Final = 20
 
@@ -45,6 +46,15 @@ class Query:
         if not _DIGITS.fullmatch(text) or int(text) < 1:
             raise _invalid(name, f"{name} must be a positive whole number.")
         return int(text)
+
+    def flag(self, name: str) -> bool:
+        """Whether a switch is on: 1 or true, 0 or false; off if absent."""
+        text = self._given.get(name)
+        if text is None:
+            return False
+        if text not in _FLAGS:
+            raise _invalid(name, f"{name} must be one of {', '.join(_FLAGS)}.")
+        return _FLAGS[text]
 
     def choice(self, name: str, words: type[Word]) -> Word | None:
         """One word of a vocabulary, None if absent."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from settlements.api.rendering import money, number
+from settlements.lifecycle import NewSettlement
 from settlements.models import AuditEvent
 from settlements.queries import Intent, Milestone, ScheduleItem, sums
 from settlements.statuses import SettlementStatus
@@ -73,6 +74,27 @@ def milestone(found: Milestone) -> dict[str, Any]:
         "created_at": found.created_at,
         "released_at": found.released_at,
         "settled_at": found.settled_at,
+    }
+
+
+def planned(found: NewSettlement) -> dict[str, Any]:
+    """A milestone settlement that a dry run would have created, in the words of `milestone`; it has no id."""
+    return {
+        "payment_intent_id": found.intent_id,
+        "event_type": found.event_type,
+        "amount": money(found.amount),
+        "currency": found.amount.currency,
+        "status": found.status.value.lower(),
+        "strategy": found.decision.strategy.lower(),
+        "decision": found.decision.explanation,
+        "rule": found.decision.rule,
+        "policy_version": found.decision.policy_version,
+        "risk_tier": found.decision.tier.lower(),
+        "risk_score": number(found.decision.score),
+        "provider": found.rail.upper(),
+        "settlement_delayed_until": found.delayed_until,
+        "blocked_reason": found.blocked_reason or None,
+        "approvals_required": found.approvals_required,
     }
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rails.internal.rail import InternalLedgerRail
 from rails.models import JournalEntry
-from settlements import inbox, release
+from settlements import inbox, release, reprocessing
 from settlements.models import MilestoneSettlement, ShipmentEvent
 from tests.flows.conftest import Api
 from tests.flows.test_sweep import delayed, sweep
@@ -65,9 +65,9 @@ def test_processing_that_fails_keeps_the_event_and_the_sweep_makes_up_for_it(
         event = ShipmentEvent.objects.get()
         assert (event.state, event.error) == ("WAITING", "RuntimeError: the ledger is upset")
         assert api.milestones(intent) == {}
-        assert inbox.sweep(now=timezone.now()) == 0
+        assert reprocessing.sweep(now=timezone.now()) == 0
         assert api.event(shipment, event_id="m").status_code == 202
-    assert inbox.sweep(now=timezone.now()) == 1
+    assert reprocessing.sweep(now=timezone.now()) == 1
     assert api.milestones(intent)["POD_CONFIRMED"]["status"] == "approved"
     assert api.event(shipment, event_id="m").json()["milestone_settlements_created"] == 1
     assert ShipmentEvent.objects.get().error == ""
@@ -83,9 +83,9 @@ def test_processing_that_the_database_refuses_keeps_the_event_too(live: Api, tab
         assert (answer.status_code, answer.json()["processed_at"]) == (202, None)
         event = ShipmentEvent.objects.get()
         assert (event.state, event.processed_at, "broken" in event.error) == ("WAITING", None, True)
-        assert inbox.sweep(now=timezone.now()) == 0
+        assert reprocessing.sweep(now=timezone.now()) == 0
     assert JournalEntry.objects.count() == 0
-    assert inbox.sweep(now=timezone.now()) == 1
+    assert reprocessing.sweep(now=timezone.now()) == 1
     assert live.milestones(intent)["POD_CONFIRMED"]["status"] == "approved"
 
 
@@ -95,9 +95,9 @@ def test_after_ten_sweeps_an_event_is_marked_failed(api: Api, monkeypatch: pytes
     monkeypatch.setattr(InternalLedgerRail, "process_settlements", lambda *_, **__: 1 // 0)
     api.event(shipment)
     for _ in range(9):
-        inbox.sweep(now=timezone.now())
+        reprocessing.sweep(now=timezone.now())
     assert ShipmentEvent.objects.get().state == "WAITING"
-    inbox.sweep(now=timezone.now())
+    reprocessing.sweep(now=timezone.now())
     assert (ShipmentEvent.objects.get().state, ShipmentEvent.objects.get().sweeps) == ("FAILED", 10)
 
 

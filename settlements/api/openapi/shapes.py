@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rails.money import EXPONENTS, MAX_MAJOR
-from settlements.api.values import MAX_FRACTION_DIGITS, MAX_ID, MAX_TEXT
 from settlements.statuses import EventType, IntentStatus, ReleaseStrategy, RiskTier, SettlementStatus
+from settlements.values import MAX_FRACTION_DIGITS, MAX_ID, MAX_TEXT
 
 Schema = dict[str, Any]
 
