@@ -1,5 +1,6 @@
 """An event may be processed again any number of times, by anybody beside anything: only what is missing is created."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -164,7 +165,8 @@ def test_people_and_sweeps_at_once_create_it_once(live: Api) -> None:
         live.event(shipment, event_id="fails")
     ShipmentEvent.objects.filter(message_id="event_id:fails").update(state="FAILED", sweeps=10)
     waits, fails = ShipmentEvent.objects.order_by("pk")
-    at_once([partial(again, waits), sweep, partial(again, fails)] * 8)
+    calls: list[Callable[[], object]] = [partial(again, waits), sweep, partial(again, fails)]
+    at_once(calls * 8)
     assert MilestoneSettlement.objects.count() == 2
     assert JournalEntry.objects.count() == 1
     assert set(ShipmentEvent.objects.values_list("state", "error")) == {("PROCESSED", "")}
