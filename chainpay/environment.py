@@ -11,6 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from chainpay import encryption_keys
 from chainpay.embedded import paths
 from rails.money import EXPONENTS, Money, MoneyError
+from settlements import addresses
+from settlements.addresses import CallRefused
 
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://")
@@ -40,6 +42,8 @@ class Environment:
     review_target_hours: int
     requests_per_second: int
     four_eyes_above: dict[str, Money]
+    chainfreight_url: str
+    chainfreight_timeout_seconds: int
     log_level: str
 
 
@@ -73,6 +77,8 @@ def read(base_dir: Path) -> Environment:
         review_target_hours=_integer(env, "CHAINPAY_REVIEW_TARGET_HOURS", 4, 1, 24 * 31),
         requests_per_second=_integer(env, "CHAINPAY_REQUESTS_PER_SECOND", 1_000, 1, 100_000),
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
+        chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
+        chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 
@@ -83,6 +89,23 @@ def _url(env: environ.Env, name: str, schemes: tuple[str, ...]) -> str:
     if url and not url.startswith(schemes):
         raise ImproperlyConfigured(f"{name} must be a URL that begins with {' or '.join(schemes)}.")
     return url
+
+
+def _service(env: environ.Env, name: str) -> str:
+    """The URL of a service that we call, without a slash at its end; nothing if there is none to call.
+
+    A wrong one is not repeated, for it may hold a password.
+    """
+    url = str(env.str(name, default="")).strip()
+    if not url:
+        return ""
+    try:
+        if "?" in url:
+            raise CallRefused("The URL must not have a query.")
+        addresses.target(url, private_allowed=True)
+    except CallRefused as error:
+        raise ImproperlyConfigured(f"{name} must be the http or https URL of a service. {error}") from None
+    return url.rstrip("/")
 
 
 def _boolean(env: environ.Env, name: str) -> bool:

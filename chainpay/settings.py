@@ -22,6 +22,8 @@ CHAINPAY_SWEEP_SECONDS = ENVIRONMENT.sweep_seconds
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
 CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
+CHAINFREIGHT_URL = ENVIRONMENT.chainfreight_url
+CHAINFREIGHT_TIMEOUT_SECONDS = ENVIRONMENT.chainfreight_timeout_seconds
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -32,6 +34,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "pgtrigger",
     "rest_framework",
+    "drf_spectacular_sidecar",
     "rails",
     "settlements",
     "compliance",
@@ -141,6 +144,8 @@ LOGGING = {
     "filters": {"request_id": {"()": "settlements.api.request_ids.RequestIdFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
+    # Its warnings repeat whole URLs, and a query may hold a secret.
+    "loggers": {"urllib3": {"level": "ERROR"}},
 }
 
 CELERY_BROKER_URL = ENVIRONMENT.redis_url

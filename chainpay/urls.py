@@ -4,12 +4,17 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from compliance import openapi as compliance_described
+from settlements.api.openapi import document as settlements_described
+from settlements.api.self_description import routes
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     path("", include("settlements.api.urls")),
     path("", include("compliance.urls")),
+    *routes([*settlements_described.OPERATIONS, *compliance_described.OPERATIONS]),
 ]
 
 handler400 = "settlements.api.error_pages.handler400"

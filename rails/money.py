@@ -13,6 +13,20 @@ EXPONENTS: Final[Mapping[str, int]] = MappingProxyType(
 )
 MAX_MAJOR: Final = Decimal("99999999999.99")
 
+# Every code of a MoneyError, and what it says.
+REFUSED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "amount_missing": "The amount is null or absent.",
+        "amount_not_a_number": "The amount is neither a finite number nor a text in plain digits, like `10000.00`.",
+        "amount_not_positive": "The amount is zero or negative.",
+        "amount_too_precise": "The amount has more digits than its currency; zeros at the end do not count.",
+        "amount_too_large": f"The amount is more than {MAX_MAJOR:,}.",
+        "amount_too_long": "The amount has more than 64 digits or characters.",
+        "currency_missing": "The currency is null; leave it out for USD.",
+        "currency_unknown": "The currency is not supported, or not in upper case.",
+    }
+)
+
 _MAX_WHOLE: Final = int(MAX_MAJOR)
 _MAX_MINOR: Final = {currency: int(MAX_MAJOR.scaleb(exponent)) for currency, exponent in EXPONENTS.items()}
 _MAX_ADJUSTED: Final = MAX_MAJOR.adjusted()

@@ -43,43 +43,43 @@ class DecisionRefused(Refusal):
 
 
 class NotWaiting(DecisionRefused):
-    """Somebody was first, or the settlement never waited."""
+    """The settlement does not wait for a decision: somebody was first, or it never did."""
 
     code = "settlement_not_waiting"
 
 
 class NothingToRelease(DecisionRefused):
-    """The amount is zero."""
+    """The amount is zero, so there is nothing to release or to decide."""
 
     code = "nothing_to_release"
 
 
 class NotEligible(DecisionRefused):
-    """PENDING until proof of delivery has arrived."""
+    """Proof of delivery has not arrived yet, so the milestone can not be decided."""
 
     code = "settlement_not_eligible"
 
 
 class OnHold(DecisionRefused):
-    """A hold is open."""
+    """A hold is open; lift it first."""
 
     code = "settlement_on_hold"
 
 
 class StaleVersion(DecisionRefused):
-    """Amount, recipient, destination or decision changed since it was read."""
+    """Amount, recipient, rail or decision changed since the version was read; read it again."""
 
     code = "version_stale"
 
 
 class AlreadyApprovedByYou(DecisionRefused):
-    """Four eyes need two people."""
+    """You have approved this already; four eyes need two people."""
 
     code = "already_approved_by_you"
 
 
 class NotIndependent(Refusal):
-    """The officer created the intent, or edited its recipient since the last payment."""
+    """You created the intent, or edited its recipient since the last payment; another officer must decide."""
 
     code = "approver_not_independent"
     kind = Kind.FORBIDDEN

@@ -16,7 +16,7 @@ _EXTEND = """
 
 
 class HoldRefused(Refusal):
-    """The settlement can not be held, its hold not lifted, or its date not moved there."""
+    """The settlement can not be held, lifted or extended as asked."""
 
     code = "hold_refused"
     kind = Kind.CONFLICT

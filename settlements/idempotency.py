@@ -16,7 +16,7 @@ _KEEP = "UPDATE settlements_idempotencykey SET intent_id = %s, answer = %s WHERE
 
 
 class KeyReused(Refusal):
-    """The key was used before for another request."""
+    """The Idempotency-Key was used before for another request; take a new one."""
 
     code = "idempotency_key_reused"
     kind = Kind.CONFLICT

@@ -92,14 +92,14 @@ class SourceChanged(Exception):
 
 
 class MessageReused(Refusal):
-    """The same message id came with another body."""
+    """This message id came before with another body; take a new one."""
 
     code = "message_id_reused"
     kind = Kind.CONFLICT
 
 
 class ShipmentNotReached(Refusal):
-    """The source's carrier hauls nothing of this shipment."""
+    """The shipment is none of this source's carrier."""
 
     code = "shipment_not_found"
     kind = Kind.NOT_FOUND

@@ -30,19 +30,20 @@ from settlements.statuses import (
     ScheduleType,
     SettlementStatus,
 )
+from settlements.tokens import TokenPush
 
 _NOT_SUBMITTED = (SettlementStatus.PENDING, SettlementStatus.DELAYED)
 _CANCELLABLE = (*_NOT_SUBMITTED, SettlementStatus.FAILED, SettlementStatus.RETURNED)
 
 
 class TokenNotLive(Refusal):
-    """The token is neither active nor locked."""
+    """The token is neither active nor locked, so no money may go."""
 
     code = "freight_token_not_active"
 
 
 class ScheduleRefused(Refusal):
-    """The requested schedule can not be built."""
+    """The schedule can not be built: its shares must sum to exactly 1, each event type once."""
 
     code = "schedule_invalid"
 
@@ -60,14 +61,14 @@ class MethodNotEnabled(MethodRefused):
 
 
 class IntentCancelled(Refusal):
-    """The intent was cancelled."""
+    """The intent was cancelled; nothing more can be asked of it."""
 
     code = "payment_intent_cancelled"
     kind = Kind.CONFLICT
 
 
 class NothingToCancel(Refusal):
-    """All of the intent's money has gone its way."""
+    """Nothing of the intent waits any more: all its money has gone its way."""
 
     code = "nothing_to_cancel"
     kind = Kind.CONFLICT
@@ -103,14 +104,24 @@ def check_method(method: str) -> None:
         raise MethodNotEnabled(error.detail, field="payment_method") from error
 
 
-def create(request: IntentRequest, *, actor: str, user_id: int | None = None, now: datetime) -> int:
+def create(
+    request: IntentRequest,
+    *,
+    actor: str,
+    user_id: int | None = None,
+    fetched: TokenPush | None = None,
+    now: datetime,
+) -> int:
     """Stores an intent with its schedule and the milestones of all events accepted before; the intent's id.
 
+    `fetched` is the request's token as ChainFreight has it, if it was unknown here; it is stored with the intent.
     Creating an intent and processing an event of the same shipment wait for each other, so neither misses the other.
     Raises TokenNotFound, TokenNotLive, ScheduleRefused, MethodRefused, RecipientNotFound.
     """
     check_method(request.payment_method)
     with transaction.atomic():
+        if fetched is not None:
+            tokens.add(request.freight_token_id, fetched, now=now)
         token = tokens.find(request.freight_token_id)
         shipment = locks.of_reference(token.shipment.shipment_id)
         token.refresh_from_db(fields=["status", "risk_score", "risk_category", "recipient"])

@@ -1,5 +1,7 @@
 """What every anticipated refusal of the domain is: a stable code and a sentence, and nothing of HTTP."""
 
+import inspect
+from collections.abc import Iterator
 from enum import Enum, auto
 from typing import ClassVar
 
@@ -23,3 +25,16 @@ class Refusal(Exception):
         super().__init__(detail)
         self.detail = detail
         self.field = field
+
+
+def sentence(refusal: type[Refusal]) -> str:
+    """What a refusal tells whoever meets its code: the first line of its docstring."""
+    return inspect.cleandoc(refusal.__doc__ or "").partition("\n")[0]
+
+
+def known(base: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    """Every refusal that the modules imported so far can raise."""
+    for refusal in base.__subclasses__():
+        if "code" in vars(refusal):
+            yield refusal
+        yield from known(refusal)

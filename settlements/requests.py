@@ -33,7 +33,7 @@ class RemoteRail(Refusal):
 
 
 class IntentVersionStale(Refusal):
-    """The intent changed since its version was read."""
+    """Amount, recipient, rail or decision changed since the version was read; read it again."""
 
     code = "version_stale"
     kind = Kind.CONFLICT

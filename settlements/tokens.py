@@ -1,6 +1,7 @@
-"""Freight tokens as the upstream pushes them: the only writer of tokens."""
+"""Freight tokens as the upstream has them: the only writer of tokens."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -11,6 +12,8 @@ from rails.models import Recipient
 from settlements import locks
 from settlements.models import FreightToken
 from settlements.refusals import Kind, Refusal
+
+logger = logging.getLogger(__name__)
 
 
 class Unset:
@@ -33,14 +36,14 @@ class TokenPush:
 
 
 class TokenMoved(Refusal):
-    """A token never changes its shipment."""
+    """A token stays with its shipment and can not be moved to another."""
 
     code = "freight_token_moved"
     kind = Kind.CONFLICT
 
 
 class ShipmentMissing(Refusal):
-    """A new token names its shipment."""
+    """A new token must name its shipment."""
 
     code = "shipment_id_missing"
 
@@ -56,7 +59,7 @@ class TokenNotFound(Refusal):
 
 
 class RecipientNotFound(Refusal):
-    """A named recipient is not known."""
+    """The recipient is not known yet; push it first."""
 
     code = "recipient_unknown"
 
@@ -71,6 +74,24 @@ def put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken,
     except IntegrityError:
         # Two first pushes of one token met; the second finds it stored.
         return _put(token_id, push, now=now)
+
+
+def add(token_id: int, push: TokenPush, *, now: datetime) -> None:
+    """Stores a token that was fetched; if it is known by now, what is known stays.
+
+    A recipient that is not known here is left out: a token is good without one. Raises ShipmentMissing.
+    """
+    if FreightToken.objects.filter(pk=token_id).exists():
+        return
+    try:
+        values = _values(push)
+    except RecipientNotFound as error:
+        logger.info("Freight token %s is stored without its recipient: %s", token_id, error.detail)
+        values = _values(replace(push, recipient_id=None))
+    with transaction.atomic():
+        shipment = locks.of_reference(_shipment_id(token_id, None, push))
+        token = FreightToken(pk=token_id, shipment_id=shipment.pk, created_at=now, updated_at=now, **values)
+        FreightToken.objects.bulk_create([token], ignore_conflicts=True)
 
 
 def find(token_id: int, *, carrier_id: str = "") -> FreightToken:

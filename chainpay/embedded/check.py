@@ -11,7 +11,8 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "mypy": ("-m", "mypy", "."),
     "import-linter": ("-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
     "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
-    "generated docs": ("manage.py", "states_doc", "--check"),
+    "docs of states": ("manage.py", "states_doc", "--check"),
+    "docs of errors": ("manage.py", "errors_doc", "--check"),
     "deployment": ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
 }
 

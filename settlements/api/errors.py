@@ -113,7 +113,8 @@ def translate(error: Exception) -> Refused | None:
     return None
 
 
-def _of_drf(error: exceptions.APIException) -> Refused:
+def _of_drf(error: exceptions.APIException) -> Refused | None:
+    """None for what DRF never raises here: nothing negotiates or serialises, so that would be a bug."""
     match error:
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
             return unauthenticated("not_authenticated", "This request needs valid credentials.")
@@ -129,7 +130,7 @@ def _of_drf(error: exceptions.APIException) -> Refused:
             return Refused("too_many_requests", "Too many requests; try again later.", 429, headers=headers)
         case exceptions.ParseError():
             return Refused("malformed_json", "The body is not valid JSON.", 400)
-    return Refused(str(getattr(error, "default_code", "refused")), str(error.detail), error.status_code)
+    return None
 
 
 def _of_django(error: Exception) -> Refused:

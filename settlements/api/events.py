@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from settlements import inbox, rehearsal, sources
-from settlements.api import representations, values
+from settlements import inbox, rehearsal, sources, values
+from settlements.api import representations
 from settlements.api.callers import CallerKind
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from rails.money import Money, MoneyError
-from settlements.api import values
+from settlements import values
 from settlements.api.errors import Fault, RefusedFields
-from settlements.api.values import InvalidValue, Moment
+from settlements.values import InvalidValue, Moment
 
 Value = TypeVar("Value")
 Word = TypeVar("Word", bound=StrEnum)

@@ -16,6 +16,6 @@ def visible_header(request: HttpRequest, name: str) -> str | None:
     if value is None:
         return None
     if not _VISIBLE.fullmatch(value):
-        code = name.lower().replace("-", "_") + "_invalid"
-        raise Refused(code, f"The header {name} must be 1 to 200 visible ASCII characters.", 400, name)
+        detail = f"The header {name} must be 1 to 200 visible ASCII characters."
+        raise Refused(f"{name.lower().replace('-', '_')}_invalid", detail, 400, name)
     return value

@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from settlements import idempotency, intents, queries, requests
-from settlements.api import representations, values
+from settlements import chainfreight, idempotency, intents, queries, requests, values
+from settlements.api import representations
 from settlements.api.callers import Caller
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
@@ -23,6 +23,7 @@ from settlements.locks import IntentNotFound
 from settlements.permissions import Scope
 from settlements.policy import Decision
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
+from settlements.tokens import TokenPush
 
 _FIELDS = frozenset(
     {"freight_token_id", "amount", "currency", "description", "payment_method", "recipient_id", "schedule"}
@@ -54,21 +55,27 @@ class PaymentIntents(Endpoint):
             raise Refused("unknown_parameter", "POST /payment_intents takes no query parameters.", 400)
         wanted = _intent_request(self.body)
         key = visible_header(request._request, "Idempotency-Key")
+        # Here and not later: no transaction is open yet.
+        fetched = chainfreight.fetch_unknown(wanted.freight_token_id)
         if key is None:
-            return _created(self._create(wanted)[1])
+            return _created(self._create(wanted, fetched)[1])
         body = idempotency.once(
             actor=self.caller.actor,
             key=key,
             body_hash=_normalised(wanted),
-            produce=lambda: self._create(wanted),
+            produce=lambda: self._create(wanted, fetched),
             now=timezone.now(),
         )
         return _created(body)
 
-    def _create(self, wanted: IntentRequest) -> tuple[int, bytes]:
+    def _create(self, wanted: IntentRequest, fetched: TokenPush | None) -> tuple[int, bytes]:
         user = self.caller.user
         intent_id = intents.create(
-            wanted, actor=self.caller.actor, user_id=user.pk if user else None, now=timezone.now()
+            wanted,
+            actor=self.caller.actor,
+            user_id=user.pk if user else None,
+            fetched=fetched,
+            now=timezone.now(),
         )
         return intent_id, dump(representations.intent(found(intent_id, self.caller)))
 

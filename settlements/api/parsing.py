@@ -1,30 +1,22 @@
 """What a request's body says: strict JSON of at most 64 KiB, numbers exact, nothing read as empty by accident."""
 
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Any, Final
 
 from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 
+from settlements import strict_json
 from settlements.api.errors import Refused
+from settlements.strict_json import MalformedJSON
 
 MAX_BODY_BYTES: Final = 64 * 1024
-MAX_DEPTH: Final = 32
 MEDIA_TYPE: Final = "application/json"
 
 _MEDIA_TYPES: Final = re.compile(
     r'[ \t]*application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8")[ \t]*)?;?[ \t]*', re.ASCII | re.IGNORECASE
 )
-_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-# Whole numbers beyond 64 bits stay Decimal: no id is one, orjson writes none, and thousands of digits are slow to turn
-# into an int.
-_MAX_INT_CHARACTERS: Final = 20
-_MAX_INT: Final = 2**63 - 1
-_MAX_NAME_IN_DETAIL: Final = 80
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -57,24 +49,11 @@ def parse_body(body: bytes, *, optional: bool = False) -> dict[str, Any]:
 
 
 def parse_json(body: bytes) -> object:
-    """Strict JSON: whole numbers of 64 bits as int, all others as Decimal. Raises Refused `malformed_json`.
-
-    Stricter than RFC 8259 asks: no byte order mark, no duplicate keys, no NUL, no lone surrogates, depth at most 32.
-    """
-    _refuse_depth(body)
+    """Strict JSON as `strict_json` reads it. Raises Refused `malformed_json`."""
     try:
-        text = body.decode()
-        value = _DECODER.decode(text)
-    except UnicodeDecodeError:
-        raise _malformed("The body is not UTF-8.") from None
-    except json.JSONDecodeError as error:
-        detail = f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        raise _malformed(detail) from None
-    except InvalidOperation:
-        raise _malformed("A number in the body has an exponent beyond all limits.") from None
-    if b"\\u" in body:
-        _refuse_unstorable(value)
-    return value
+        return strict_json.read(body)
+    except MalformedJSON as error:
+        raise _malformed(error.detail) from None
 
 
 class StrictJSONParser(BaseParser):
@@ -115,61 +94,5 @@ def _require_json(meta: Mapping[str, Any]) -> None:
         raise Refused("unsupported_media_type", "Send the body without a Content-Encoding.", 415)
 
 
-def _refuse_depth(body: bytes) -> None:
-    """Counts before anything is parsed; brackets inside strings do not count."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return
-    depth = 0
-    for found in _STRING_OR_BRACKET.finditer(body):
-        mark = found[0]
-        if mark in (b"[", b"{"):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.")
-        elif mark in (b"]", b"}"):
-            depth -= 1
-
-
-def _refuse_unstorable(value: object) -> None:
-    """NUL and lone surrogates can only hide behind \\u escapes; PostgreSQL stores neither."""
-    if type(value) is str:
-        if "\x00" in value:
-            raise _malformed("A text in the body contains NUL.")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise _malformed("A text in the body contains half of a surrogate pair.") from None
-    elif type(value) is dict:
-        for key, item in value.items():
-            _refuse_unstorable(key)
-            _refuse_unstorable(item)
-    elif type(value) is list:
-        for item in value:
-            _refuse_unstorable(item)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        name = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise _malformed(f"The key {name[:_MAX_NAME_IN_DETAIL]!a} appears twice in one object.")
-    return made
-
-
-def _whole(text: str) -> int | Decimal:
-    if len(text) <= _MAX_INT_CHARACTERS and -_MAX_INT <= (number := int(text)) <= _MAX_INT:
-        return number
-    return Decimal(text)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _malformed(f"{name} is not a JSON number.")
-
-
 def _malformed(detail: str) -> Refused:
     return Refused("malformed_json", detail, 400)
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=Decimal, parse_int=_whole, parse_constant=_refuse_constant
-)

@@ -6,7 +6,7 @@ from typing import Final
 from django.urls import register_converter
 from django.urls.converters import get_converters
 
-from settlements.api import values
+from settlements import values
 
 _ID: Final = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 

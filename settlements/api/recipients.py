@@ -48,12 +48,13 @@ def _check_destinations(fields: Fields) -> None:
         fields.fault("destinations", "destinations_not_an_object", "destinations must be an object.")
         return
     for method in given:
+        place = f"destinations.{method[:40]}"
         try:
             registry.rail_for(method=method)
-            detail, code = f"Payment method {method} needs no destination.", "destination_not_needed"
         except (registry.UnknownRail, registry.RailNotEnabled) as error:
-            detail, code = error.detail, error.code
-        fields.fault(f"destinations.{method[:40]}", code, detail)
+            fields.fault(place, error.code, error.detail)
+        else:
+            fields.fault(place, "destination_not_needed", f"Payment method {method} needs no destination.")
 
 
 def _recipient(recipient: Recipient) -> dict[str, Any]:

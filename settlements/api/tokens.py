@@ -7,16 +7,15 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from settlements import tokens
-from settlements.api import values
+from settlements import tokens, values
 from settlements.api.endpoint import Endpoint
 from settlements.api.fields import Fields
 from settlements.api.rendering import answer, number
-from settlements.api.values import InvalidValue
 from settlements.models import FreightToken
 from settlements.permissions import Scope
 from settlements.policy import tier_of
 from settlements.tokens import UNSET, TokenPush
+from settlements.values import InvalidValue
 
 _FIELDS = frozenset({"shipment_id", "status", "risk_score", "risk_category", "carrier_id", "recipient_id"})
 _STATUS = re.compile(r"[a-z][a-z_]{0,39}", re.ASCII)

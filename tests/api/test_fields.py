@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rails.money import Money
-from settlements.api import values
+from settlements import values
 from settlements.api.errors import RefusedFields
 from settlements.api.fields import Fields
 from settlements.api.parsing import parse_body

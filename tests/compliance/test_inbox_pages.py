@@ -164,8 +164,8 @@ def test_looking_changes_nothing(operator):
         assert "1 milestone settlement would be created" in page(operator, address, event=row.pk)
     for action in ("process_again", "dry_run"):
         data = {"action": action, "_selected_action": row.pk, "index": 0}
-        asked = logged_in(operator).post(LIST, data)
-        assert (asked.status_code, asked["Location"]) == (302, f"{LIST}{action}/?event={row.pk}")
+        asked: Any = logged_in(operator).post(LIST, data)
+        assert (asked.status_code, asked.url) == (302, f"{LIST}{action}/?event={row.pk}")
     assert everything() == before
 
 

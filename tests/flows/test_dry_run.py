@@ -152,8 +152,8 @@ def test_a_dry_run_writes_no_row_of_any_table(live: Api) -> None:
     live.intent(token)
     live.event(shipment, PICKUP, event_id="sent")
     before = every_row()
-    also: tuple[dict[str, Any], ...] = ({}, {"event_id": "sent"}, {"x": 1})
-    for event_type, fields in product((*EventType, "CREATED", "ping"), also):
+    extras: tuple[dict[str, Any], ...] = ({}, {"event_id": "sent"}, {"x": 1})
+    for event_type, fields in product((*EventType, "CREATED", "ping"), extras):
         assert dry_run(live, shipment, event_type, **fields).status_code in {200, 409}
     assert dry_run(live, "NEVER-HEARD-OF").status_code == 200
     assert every_row() == before

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -165,7 +166,7 @@ def test_people_and_sweeps_at_once_create_it_once(live: Api) -> None:
         live.event(shipment, event_id="fails")
     ShipmentEvent.objects.filter(message_id="event_id:fails").update(state="FAILED", sweeps=10)
     waits, fails = ShipmentEvent.objects.order_by("pk")
-    calls: list[Callable[[], object]] = [partial(again, waits), sweep, partial(again, fails)]
+    calls: list[Callable[[], Any]] = [partial(again, waits), sweep, partial(again, fails)]
     at_once(calls * 8)
     assert MilestoneSettlement.objects.count() == 2
     assert JournalEntry.objects.count() == 1

@@ -1,6 +1,7 @@
 """What the settlements' tests share."""
 
 import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -79,3 +80,21 @@ def pending() -> MilestoneSettlement:
     approval_row(settlement, a_user())
     holds.place(settlement.pk, reason="dispute", actor="test", now=now())
     return settlement
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """The internet's names and their addresses; every look-up is counted under its name with a question mark."""
+    known: dict[str, list[str]] = {}
+
+    def getaddrinfo(host: str, port: int, **kwargs: Any) -> list[Any]:
+        known.setdefault(f"{host}?", []).append("asked")
+        if host not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [
+            (socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in known[host]
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return known

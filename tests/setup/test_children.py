@@ -62,7 +62,7 @@ def test_a_command_in_the_foreground_hands_on_its_exit_code() -> None:
 def test_nothing_a_shell_exports_for_production_reaches_the_tests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "CHAINPAY_DEMO", "CHAINPAY_HOLD_SECONDS", "PGHOST", "PORT")
+    ours = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "CHAINPAY_DEMO", "CHAINFREIGHT_URL", "PGHOST", "PORT")
     for name in ours:
         monkeypatch.setenv(name, "of production")
     monkeypatch.setenv("PATH", "/kept")

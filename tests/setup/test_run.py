@@ -193,6 +193,10 @@ def test_a_taken_port_is_one_clear_line(start: Start, var: Path) -> None:
         ("CHAINPAY_LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://somebody:hidden@localhost/chainpay"),
         ("REDIS_URL", "localhost:6379/hidden"),
+        ("CHAINFREIGHT_URL", "https://somebody:hidden@freight.example"),
+        ("CHAINFREIGHT_URL", "https://freight.example/?token=hidden"),
+        ("CHAINFREIGHT_URL", "freight.example/hidden"),
+        ("CHAINFREIGHT_TIMEOUT_SECONDS", "31"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(start: Start, var: Path, name: str, value: str) -> None:
