@@ -101,6 +101,7 @@ REQUESTS: dict[str, Callable[[Things], tuple[str, Any]]] = {
         f"/audit/payment_intents/{found.intent.pk}/milestones",
         None,
     ),
+    "GET /audit/milestones/{milestone_id}": lambda found: (f"/audit/milestones/{found.settlement.pk}", None),
     "GET /compliance/queue": lambda found: ("/compliance/queue", None),
     "POST /compliance/approve/{milestone_id}": _decision("approve"),
     "POST /compliance/reject/{milestone_id}": _decision("reject"),
