@@ -61,7 +61,11 @@ def happy(checked: Checked) -> None:
     checked.put(f"/freight_tokens/{token}", {"risk_category": "LOW"})
     checked.get(f"/freight_tokens/{token}")
     intent = checked.intent(token, "10000.50", "EUR", description="two\nlines", schedule={"type": "full_on_pod"})
-    checked.event(shipment)
+    event = {"shipment_id": shipment, "event_type": "pod_confirmed", "occurred_at": "2025-11-07T15:30:00Z"}
+    assert checked.post("/webhooks/shipment_event?dry_run=1", event).json()["would_create"]
+    checked.post("/webhooks/shipment_event", event)
+    assert checked.post("/webhooks/shipment_event?dry_run=true", event).json()["first_answer"]
+    checked.post("/webhooks/shipment_event", {"event_type": "ping"})
     checked.get("/payment_intents?status=approved&risk_tier=low")
     checked.get(f"/payment_intents/{intent}")
     checked.get(f"/audit/payment_intents/{intent}/milestones")

@@ -62,6 +62,8 @@ def test_each_names_its_scope_and_how_to_show_it(described: Operation, document:
     held = [] if described.scope is Scope.ANYONE else [described.scope]
     assert told["security"]
     assert all(words == held for each in told["security"] for words in each.values())
+    assert any("apiKey" in each for each in told["security"]) == ROUTES[described.path].keyed
+    assert any("webhookSignature" in each for each in told["security"]) == described.signed
     assert {"400", "401", "403", "429", "503"} <= set(told["responses"])
     if described.body is not None:
         assert {"411", "413", "415"} <= set(told["responses"])
