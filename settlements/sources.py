@@ -148,7 +148,9 @@ def note_use(secret: LiveSecret, *, now: datetime) -> None:
         _noted.clear()
     _noted[secret.pk] = now
     long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
-    SourceSecret.objects.filter(long_ago, pk=secret.pk).update(last_used_at=now)
+    # The secret may come out of a memory that has outlived it.
+    live = SourceSecret.objects.filter(long_ago, pk=secret.pk, revoked_at__isnull=True, source__active=True)
+    live.update(last_used_at=now)
 
 
 def create(
