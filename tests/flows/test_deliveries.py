@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from standardwebhooks import WebhookVerificationError
 
-from settlements import calling, deliveries, redelivery, signatures, subscribers
+from settlements import calling, deliveries, redelivery, signatures, subscribers, tasks
 from settlements.deliveries import BACKOFF, CALL_SECONDS, LEASE, Report, next_attempt
 from settlements.models import Delivery, Subscriber
 from settlements.outbox import GIVE_UP_AFTER
@@ -209,6 +209,18 @@ def test_two_dispatchers_at_once_send_each_message_once(live: Api, receiver: Rec
     assert sum(report.delivered for report in reports) == 20
     assert len(receiver.received) == 20
     assert len({each.id for each in receiver.received}) == 20
+
+
+def test_the_clocks_dispatcher_leaves_the_work_to_one_that_is_at_it(live: Api, receiver: Receiver) -> None:
+    only_approved(receiver.url)
+    approved(live)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [deliveries._ALONE])
+        (beside,) = at_once([tasks.deliver])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [deliveries._ALONE])
+    assert (beside["delivered"], receiver.received) == (0, [])
+    assert at_once([tasks.deliver])[0]["delivered"] == 1
+    assert tasks.deliver()["delivered"] == 0
 
 
 def test_an_outcome_that_comes_after_its_lease_changes_nothing(live: Api, receiver: Receiver, clock: Clock) -> None:
