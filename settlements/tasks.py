@@ -29,6 +29,6 @@ def sweep_due() -> release.SweepReport:
 
 @shared_task(name="settlements.deliver")  # type: ignore[untyped-decorator]
 def deliver() -> dict[str, int]:
-    """Sends subscribers what is due for them."""
-    report = deliveries.deliver(clock=timezone.now)
+    """Sends subscribers what is due for them; does nothing while another process does."""
+    report = deliveries.deliver_alone(clock=timezone.now)
     return {"delivered": report.delivered, "failed": report.failed, "parked": report.parked}

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 from standardwebhooks import WebhookVerificationError
 
-from settlements import calling, deliveries, redelivery, signatures, subscribers
+from settlements import calling, deliveries, redelivery, signatures, subscribers, tasks
 from settlements.deliveries import BACKOFF, CALL_SECONDS, LEASE, Report, next_attempt
 from settlements.models import Delivery, Subscriber
 from settlements.outbox import GIVE_UP_AFTER
@@ -228,6 +228,18 @@ def test_a_claim_passes_over_what_another_is_claiming(live: Api, receiver: Recei
     assert second
     assert {first.id, second.id} == set(Delivery.objects.values_list("pk", flat=True))
     assert third is None
+
+
+def test_the_clocks_dispatcher_leaves_the_work_to_one_that_is_at_it(live: Api, receiver: Receiver) -> None:
+    only_approved(receiver.url)
+    approved(live)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [deliveries._ALONE])
+        (beside,) = at_once([tasks.deliver])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [deliveries._ALONE])
+    assert (beside["delivered"], receiver.received) == (0, [])
+    assert at_once([tasks.deliver])[0]["delivered"] == 1
+    assert tasks.deliver()["delivered"] == 0
 
 
 def test_an_outcome_that_comes_after_its_lease_changes_nothing(live: Api, receiver: Receiver, clock: Clock) -> None:

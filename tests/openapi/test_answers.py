@@ -61,11 +61,17 @@ def happy(checked: Checked) -> None:
     checked.put(f"/freight_tokens/{token}", {"risk_category": "LOW"})
     checked.get(f"/freight_tokens/{token}")
     intent = checked.intent(token, "10000.50", "EUR", description="two\nlines", schedule={"type": "full_on_pod"})
-    checked.event(shipment)
+    event = {"shipment_id": shipment, "event_type": "pod_confirmed", "occurred_at": "2025-11-07T15:30:00Z"}
+    assert checked.post("/webhooks/shipment_event?dry_run=1", event).json()["would_create"]
+    checked.post("/webhooks/shipment_event", event)
+    assert checked.post("/webhooks/shipment_event?dry_run=true", event).json()["first_answer"]
+    checked.post("/webhooks/shipment_event", {"event_type": "ping"})
     checked.get("/payment_intents?status=approved&risk_tier=low")
     checked.get(f"/payment_intents/{intent}")
     checked.get(f"/audit/payment_intents/{intent}/milestones")
     checked.get(f"/audit/shipments/{shipment}")
+    for milestone in checked.milestones(intent).values():
+        checked.get(f"/audit/milestones/{milestone['id']}")
     checked.get(f"/payment_intents/{intent}/history")
     checked.post(f"/payment_intents/{intent}/assess_risk")
     checked.post(f"/payment_intents/{intent}/complete")

@@ -62,6 +62,8 @@ def test_each_names_its_scope_and_how_to_show_it(described: Operation, document:
     held = [] if described.scope is Scope.ANYONE else [described.scope]
     assert told["security"]
     assert all(words == held for each in told["security"] for words in each.values())
+    assert any("apiKey" in each for each in told["security"]) == ROUTES[described.path].keyed
+    assert any("webhookSignature" in each for each in told["security"]) == described.signed
     assert {"400", "401", "403", "429", "503"} <= set(told["responses"])
     if described.body is not None:
         assert {"411", "413", "415"} <= set(told["responses"])
@@ -79,7 +81,8 @@ def test_names_are_given_once_and_every_operation_is_told_of_in_words(document: 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     checked = 0
-    for method, path, told in operations(document):
+    messages = [("POST", name, item["post"]) for name, item in document["webhooks"].items()]
+    for method, path, told in [*operations(document), *messages]:
         contents = [*told.get("requestBody", {}).get("content", {}).values()]
         for answer in told["responses"].values():
             contents += answer.get("content", {}).values()

@@ -104,14 +104,14 @@ OPERATIONS: Final = (
         path="/audit/milestones/{milestone_id}",
         id="auditMilestone",
         tag=_TAG,
-        summary="One milestone settlement",
-        description="Exactly what `data` of a message to a subscriber holds.",
+        summary="One milestone",
+        description="The same object that messages to subscribers carry.",
         scope=Scope.AUDIT_READ,
-        parameters=(path_id("milestone_id", "The settlement's number.", examples.MILESTONE["id"]),),
+        parameters=(path_id("milestone_id", "The milestone settlement's id.", 27),),
         answers=(
             Answer(
                 status=200,
-                says="The settlement as it stands.",
+                says="The milestone.",
                 schema=ref("Milestone"),
                 examples={"milestone": examples.MILESTONE},
             ),

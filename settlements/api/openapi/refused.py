@@ -73,7 +73,7 @@ def fault_schema() -> dict[str, Schema]:
 def causes(operation: Operation) -> list[Cause]:
     """Everything the operation may answer with that has a code of its own, fields' patterns aside."""
     found = [_cause(each) for each in (*operation.refusals, *_common(operation))]
-    if operation.body is not None and "amount" in operation.body.schema["properties"]:
+    if "amount" in _fields(operation):
         found += [Cause(code, 400, says) for code, says in REFUSED_MONEY.items()]
     return list(dict.fromkeys(found))
 
@@ -140,6 +140,7 @@ def _headers(status: int, headers: Mapping[str, Any]) -> dict[str, Any]:
 def _fields(operation: Operation) -> list[str]:
     """Names that codes of this operation may begin with."""
     body = operation.body.schema if operation.body is not None else _NO_FIELDS
+    kinds = body.get("anyOf", [body])
     asked = [each.name for each in operation.parameters if each.place in {"query", "header"}]
-    named = [*body["properties"], *operation.nested, *asked]
+    named = [*(name for kind in kinds for name in kind["properties"]), *operation.nested, *asked]
     return list(dict.fromkeys(name.lower().replace("-", "_") for name in named))

@@ -28,12 +28,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Raises CommandError when `--check` finds another text than the code gives."""
-        target = Path(settings.BASE_DIR) / "docs" / "errors.md"
-        text = page()
+        file, text = target(), page()
         if not options["check"]:
-            target.write_text(text, encoding="utf-8")
-        elif not target.exists() or target.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+        elif not file.exists() or file.read_text(encoding="utf-8") != text:
             raise CommandError("docs/errors.md is stale; write it again with `manage.py errors_doc`.")
+
+
+def target() -> Path:
+    """Where the page lies."""
+    return Path(settings.BASE_DIR) / "docs" / "errors.md"
 
 
 def page() -> str:
