@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.money import EXPONENTS
+from settlements import admin_deliveries as admin_deliveries  # subscribers and deliveries have files of their own
 from settlements import admin_inbox as admin_inbox  # the inbox has a file of its own
 from settlements.admin_search import ByIntent, ByShipment
 from settlements.models import (

@@ -55,7 +55,7 @@ def output(command: list[str], program: str, environment: dict[str, str]) -> str
 
 def one_event_arrived() -> bool:
     event = ShipmentEvent.objects.get()
-    assert (event.source.name, event.shipment_id) == ("acme", "SHIP-TEST-001")
+    assert (event.source.name, event.shipment.shipment_id) == ("acme", "SHIP-TEST-001")
     return MilestoneSettlement.objects.count() == 1
 
 
