@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from settlements import sources
+from settlements import signatures, sources
 from settlements.models import MilestoneSettlement, ShipmentEvent
 from tests.factories import a_token, an_intent
 
@@ -128,7 +128,7 @@ def test_with_the_secret_in_the_environment_no_database_is_asked(live_server: An
     done = run_without_a_database(live_server.url, secret)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Pong" in done.stdout
-    wrong = run_without_a_database(live_server.url, sources.signatures.new_secret())
+    wrong = run_without_a_database(live_server.url, signatures.new_secret())
     assert wrong.returncode == 1
     assert "status: 401" in wrong.stdout
     assert wrong.stderr == "CommandError: The event was not accepted.\n"

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import timezone
 
+from rails import sealing
 from settlements import calling, signatures, sources
 from settlements.refusals import Refusal
 
@@ -86,8 +87,8 @@ def _key(source: str) -> bytes:
         return sources.secret_for_sending(source, now=timezone.now())
     except signatures.InvalidSecret as error:
         raise CommandError(f"{SECRET_VARIABLE}: {error}") from None
-    except Refusal as refusal:
-        raise CommandError(str(refusal)) from None
+    except (Refusal, sealing.CannotUnseal) as refused:
+        raise CommandError(str(refused)) from None
     except OperationalError:
         raise CommandError(
             f"The database does not answer; set {SECRET_VARIABLE} to send without it, or on the database of `make run` "
