@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.utils import timezone
 
 from settlements import signatures, sources
@@ -147,3 +148,11 @@ def test_without_secret_and_database_the_way_out_is_told(live_server: Any, secre
     assert done.returncode == 1
     assert done.stderr.startswith("CommandError: The database does not answer; set CHAINPAY_WEBHOOK_SECRET")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.django_db
+def test_a_database_without_tables_is_told() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE settlements_eventsource RENAME TO elsewhere")
+    with pytest.raises(CommandError, match="no tables yet"):
+        call_command("send_event", "--source", "acme", "--type", "ping")

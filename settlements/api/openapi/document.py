@@ -81,7 +81,7 @@ def _security_schemes() -> dict[str, Any]:
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "cpk_...",
-        "description": "A key with scopes, an owner (a member of staff or a service) and an expiry; shown once.",
+        "description": "A key with scopes, an owner (a member of staff or a service) and maybe an expiry; shown once.",
     }
     signature = {
         scheme: {"type": "apiKey", "in": "header", "name": name, "description": says}

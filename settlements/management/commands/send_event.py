@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError
 from django.utils import timezone
 
 from rails import sealing
@@ -89,6 +89,8 @@ def _key(source: str) -> bytes:
         raise CommandError(f"{SECRET_VARIABLE}: {error}") from None
     except (Refusal, sealing.CannotUnseal) as refused:
         raise CommandError(str(refused)) from None
+    except ProgrammingError:
+        raise CommandError("The database has no tables yet: run `make run` or `manage.py migrate` first.") from None
     except OperationalError:
         raise CommandError(
             f"The database does not answer; set {SECRET_VARIABLE} to send without it, or on the database of `make run` "
