@@ -46,10 +46,12 @@ _ALONE: Final = 5_033_164_801
 _LONGEST_ERROR: Final = 500
 
 _WITH_SOMETHING_DUE = """
-    SELECT s.id FROM settlements_subscriber s WHERE s.active AND EXISTS (
-        SELECT 1 FROM settlements_delivery d
+    SELECT s.id FROM settlements_subscriber s CROSS JOIN LATERAL (
+        SELECT d.next_attempt_at FROM settlements_delivery d
         WHERE d.subscriber_id = s.id AND d.state = 'WAITING' AND d.next_attempt_at <= %s
-    ) ORDER BY s.id
+        ORDER BY d.next_attempt_at LIMIT 1
+    ) oldest
+    WHERE s.active ORDER BY oldest.next_attempt_at, s.id
 """
 _CLAIM = """
     UPDATE settlements_delivery d SET attempts = d.attempts + 1, next_attempt_at = %s
@@ -125,17 +127,20 @@ def deliver_alone(*, clock: Callable[[], datetime]) -> Report:
 def deliver(*, clock: Callable[[], datetime]) -> Report:
     """Sends what is due until nothing is, for about twenty seconds at most; each subscriber has a lane of its own.
 
-    What becomes due for one meanwhile does not wait for the slow lane of another. Outside any transaction.
+    What becomes due for one meanwhile does not wait for the slow lane of another. Lanes are given to those who have
+    waited longest, and who does not answer is left alone until the next run: nobody is passed over for ever. Outside
+    any transaction.
     """
     report = Report(parked=_park_unsent(clock()))
     end = time.monotonic() + _RUN_SECONDS
     with ThreadPoolExecutor(MOST_LANES, thread_name_prefix="lane") as pool:
         lanes: dict[int, Future[Report]] = {}
+        silent: set[int] = set()
         while True:
             if time.monotonic() < end:
                 for subscriber_id in _with_something_due(clock()):
-                    if subscriber_id not in lanes:
-                        lanes[subscriber_id] = pool.submit(_lane, subscriber_id, clock, end)
+                    if subscriber_id not in lanes and subscriber_id not in silent:
+                        lanes[subscriber_id] = pool.submit(_lane, subscriber_id, clock, end, silent)
             finished, running = wait(lanes.values(), timeout=_LOOK_AGAIN_SECONDS)
             report = sum((lane.result() for lane in finished), report)
             lanes = {subscriber_id: lane for subscriber_id, lane in lanes.items() if lane not in finished}
@@ -143,24 +148,29 @@ def deliver(*, clock: Callable[[], datetime]) -> Report:
                 return report
 
 
-def _lane(subscriber_id: int, clock: Callable[[], datetime], end: float) -> Report:
-    """One message after the other to one subscriber, over a database connection of this thread's own."""
+def _lane(subscriber_id: int, clock: Callable[[], datetime], end: float, silent: set[int]) -> Report:
+    """One message after the other to one subscriber, over a database connection of this thread's own.
+
+    It ends with the first that gets no answer, and the subscriber is one of the silent.
+    """
     report = Report()
     try:
         while time.monotonic() < end:
             claimed = _claim(subscriber_id, now=clock())
             if claimed is None:
                 break
-            report += _deliver_one(claimed, clock)
+            outcome = _attempt(claimed, now=clock())
+            report += _record(claimed, outcome, now=clock())
+            if outcome.status is None:
+                silent.add(subscriber_id)
+                break
     finally:
         connection.close()
     return report
 
 
-def _deliver_one(claimed: _Claimed, clock: Callable[[], datetime]) -> Report:
-    body = _prepared(claimed.id)
-    outcome = _send(claimed, body, now=clock())
-    return _record(claimed, outcome, now=clock())
+def _attempt(claimed: _Claimed, *, now: datetime) -> _Outcome:
+    return _send(claimed, _prepared(claimed.id), now=now)
 
 
 def next_attempt(failures: int, *, now: datetime, give_up_at: datetime) -> datetime | None:

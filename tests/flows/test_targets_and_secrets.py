@@ -130,4 +130,4 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_up_is_called_where_it_wa
 def deliver_over_an_open_connection(row: Subscriber) -> Report:
     claimed = deliveries._claim(row.pk, now=now())
     assert claimed is not None
-    return deliveries._deliver_one(claimed, now)
+    return deliveries._record(claimed, deliveries._attempt(claimed, now=now()), now=now())
