@@ -63,10 +63,20 @@ _CLAIM = """
     )
     RETURNING d.id, d.message_id, s.id, s.name, s.url, d.attempts, d.failures, d.give_up_at
 """
-# Whoever prepared it first decides for ever.
+# Whoever prepared it first decides for ever. The carrier is asked for after the body was read, so that a freight that
+# changed hands in between is not told of either.
 _PREPARE = """
-    UPDATE settlements_delivery SET payload = CASE WHEN payload = '' THEN %s ELSE payload END
-    WHERE id = %s RETURNING payload
+    UPDATE settlements_delivery d SET payload = CASE WHEN d.payload = '' THEN %s ELSE d.payload END
+    FROM settlements_subscriber sub
+    WHERE d.id = %s AND sub.id = d.subscriber_id AND (
+        d.payload <> '' OR d.settlement_id IS NULL OR sub.carrier_id = '' OR sub.carrier_id = (
+            SELECT t.carrier_id FROM settlements_milestonesettlement s
+            JOIN settlements_paymentintent i ON i.id = s.intent_id
+            JOIN settlements_freighttoken t ON t.id = i.freight_token_id
+            WHERE s.id = d.settlement_id
+        )
+    )
+    RETURNING d.payload
 """
 _RECORD = """
     UPDATE settlements_delivery SET state = %s, failures = %s, next_attempt_at = coalesce(%s, next_attempt_at),
@@ -106,10 +116,14 @@ class _Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came back: the HTTP status if there was one, and what is wrong with it; no words mean it was taken."""
+    """What came back: the HTTP status if there was one, and what is wrong with it; no words mean it was taken.
+
+    What is `final` is not tried again.
+    """
 
     status: int | None
     error: str = ""
+    final: bool = False
 
 
 def deliver_alone(*, clock: Callable[[], datetime]) -> Report:
@@ -161,7 +175,7 @@ def _lane(subscriber_id: int, clock: Callable[[], datetime], end: float, silent:
                 break
             outcome = _attempt(claimed, now=clock())
             report += _record(claimed, outcome, now=clock())
-            if outcome.status is None:
+            if outcome.status is None and not outcome.final:
                 silent.add(subscriber_id)
                 break
     finally:
@@ -170,7 +184,10 @@ def _lane(subscriber_id: int, clock: Callable[[], datetime], end: float, silent:
 
 
 def _attempt(claimed: _Claimed, *, now: datetime) -> _Outcome:
-    return _send(claimed, _prepared(claimed.id), now=now)
+    body = _prepared(claimed.id)
+    if body is None:
+        return _Outcome(None, "the freight is no longer this carrier's", final=True)
+    return _send(claimed, body, now=now)
 
 
 def next_attempt(failures: int, *, now: datetime, give_up_at: datetime) -> datetime | None:
@@ -199,15 +216,15 @@ def _claim(subscriber_id: int, *, now: datetime) -> _Claimed | None:
     return None if row is None else _Claimed(*row)
 
 
-def _prepared(delivery_id: int) -> bytes:
-    """The body: made before the first attempt, and from then on what it was."""
+def _prepared(delivery_id: int) -> bytes | None:
+    """The body: made before the first attempt, and from then on what it was; None if it is not for this carrier now."""
     row = Delivery.objects.select_related("audit_event", "subscriber").get(pk=delivery_id)
     if row.payload:
         return row.payload.encode()
     with connection.cursor() as cursor:
         cursor.execute(_PREPARE, [body_of(row).decode(), delivery_id])
-        kept: str = cursor.fetchone()[0]
-    return kept.encode()
+        kept: tuple[str] | None = cursor.fetchone()
+    return None if kept is None else kept[0].encode()
 
 
 def _send(claimed: _Claimed, body: bytes, *, now: datetime) -> _Outcome:
@@ -235,7 +252,7 @@ def _send(claimed: _Claimed, body: bytes, *, now: datetime) -> _Outcome:
         )
     except calling.CallFailed as failed:
         return _Outcome(None, str(failed))
-    return _Outcome(answer.status, _fault(answer.status))
+    return _Outcome(answer.status, _fault(answer.status), final=answer.status == _GONE)
 
 
 def _fault(status: int) -> str:
@@ -254,7 +271,7 @@ def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
     delivered, following, failures = not outcome.error, None, claimed.failures
     if not delivered:
         failures += 1
-        if outcome.status != _GONE:
+        if not outcome.final:
             following = next_attempt(failures, now=now, give_up_at=claimed.give_up_at)
     waits = following is not None
     state = DeliveryState.DELIVERED if delivered else DeliveryState.WAITING if waits else DeliveryState.PARKED
