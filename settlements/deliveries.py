@@ -81,7 +81,7 @@ _PREPARE = """
 _RECORD = """
     UPDATE settlements_delivery SET state = %s, failures = %s, next_attempt_at = coalesce(%s, next_attempt_at),
         delivered_at = coalesce(%s, delivered_at), last_status = %s, last_error = %s
-    WHERE id = %s AND state = 'WAITING' AND attempts = %s
+    WHERE id = %s AND state = 'WAITING' AND attempts = %s AND give_up_at = %s
 """
 _PARK_UNSENT = """
     UPDATE settlements_delivery d SET state = 'PARKED', last_error = 'the subscriber was inactive until we gave up'
@@ -267,7 +267,7 @@ def _fault(status: int) -> str:
 
 
 def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
-    """Keeps the outcome, unless the lease ran out meanwhile and another has the message."""
+    """Keeps the outcome, unless meanwhile the lease ran out and another has the message, or somebody asked for it."""
     delivered, following, failures = not outcome.error, None, claimed.failures
     if not delivered:
         failures += 1
@@ -287,6 +287,7 @@ def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
                 outcome.error[:_LONGEST_ERROR],
                 claimed.id,
                 claimed.attempt,
+                claimed.give_up_at,
             ],
         )
         recorded = cursor.rowcount == 1
@@ -297,7 +298,7 @@ def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
         claimed.subscriber,
         claimed.attempt,
         outcome.error or "delivered",
-        "" if recorded else " (another has it by now)",
+        "" if recorded else " (not kept: another has it, or it was asked for again)",
     )
     if not recorded:
         return Report()
