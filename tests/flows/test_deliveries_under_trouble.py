@@ -46,9 +46,7 @@ def test_as_many_hung_subscribers_as_there_are_lanes_starve_nobody(
     assert len(receiver.received) == 1
 
 
-def test_whoever_has_waited_longest_comes_first(
-    live: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_has_waited_longest_comes_first(live: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deliveries, "MOST_LANES", 1)
     rows = [subscribe(receiver.url, name)[0] for name in ("first", "second", "third")]
     waited = {"first": 1, "second": 3, "third": 2}
