@@ -61,8 +61,7 @@ def scopes(row: ApiKey) -> SafeString:
 class ApiKeyAdmin(IntegrationAdmin):
     """Who asks over the API."""
 
-    list_display = ["name", begins_with, owner, scopes, "carrier_id", "created_by", "expires_at", last_used, key_state]
-    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    list_display = ["name", begins_with, owner, scopes, "carrier_id", "created_by", last_used, key_state]
     list_select_related = ["user"]
     search_fields = ["name", "prefix__startswith", "service__exact", "carrier_id__exact", "user__username__exact"]
     search_help_text = "A part of its name, how it begins, or a whole service, login or carrier id"

@@ -62,9 +62,15 @@ def secret_state(row: SourceSecret) -> SafeString:
 
 
 @admin.display(description="ends in")
-def ends_in(row: SourceSecret) -> str:
+def ends_in(row: SourceSecret) -> SafeString:
     """Its last characters, by which its owner knows it."""
-    return f"…{row.hint}"
+    return format_html('<span class="cp-nowrap">…{}</span>', row.hint)
+
+
+@admin.display(description="limit")
+def limit(row: EventSource) -> str:
+    """In requests per second."""
+    return f"{row.requests_per_second:,}/s" if row.requests_per_second else "-"
 
 
 @admin.display(description="event types")
@@ -87,7 +93,7 @@ class SecretsOfSource(ReadOnlyInline):
     model = SourceSecret
     verbose_name_plural = "secrets"
     readonly_fields: ClassVar[Any] = [
-        ends_in, secret_state, "created_at", "created_by", "expires_at", "revoked_at", last_used, revoking,
+        secret_state, "created_at", "created_by", "expires_at", "revoked_at", last_used, revoking,
     ]  # fmt: skip
     show_change_link = False
     ordering = ["-pk"]
@@ -111,7 +117,7 @@ class SourceSecretAdmin(ReadOnlyAdmin):
 class EventSourceAdmin(IntegrationAdmin):
     """Who posts events."""
 
-    list_display = ["name", "kind", "carrier_id", event_types, "active", "requests_per_second", "created_at"]
+    list_display = ["name", "kind", "carrier_id", event_types, "active", limit]
     list_filter = ["kind", "active"]
     search_fields = ["name", "carrier_id__exact"]
     search_help_text = "A part of its name, or a whole carrier id"

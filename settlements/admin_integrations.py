@@ -51,7 +51,9 @@ def may_manage(request: HttpRequest) -> bool:
 
 
 def tag(state: State) -> SafeString:
-    return format_html('<span class="cp-tag {}">{}</span>', "cp-low" if state.good else "", state.in_words)
+    """The state in its colour, and what else is to be said of it."""
+    words = '<span class="cp-tag {}">{}</span> <span class="cp-small">{}</span>'
+    return format_html(words, "cp-low" if state.good else "", state.word, state.more)
 
 
 @admin.display(description="last used")

@@ -11,10 +11,16 @@ _TO_THE_MINUTE: Final = "%Y-%m-%d %H:%M UTC"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`good` as long as whoever holds it is let in; `in_words` says why not, or until when."""
+    """`good` as long as whoever holds it is let in; `more` says why not, or until when."""
 
     good: bool
-    in_words: str
+    word: str
+    more: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """Both on one line."""
+        return f"{self.word} {self.more}".rstrip()
 
 
 def of_secret(secret: SourceSecret, *, now: datetime) -> State:
@@ -22,7 +28,11 @@ def of_secret(secret: SourceSecret, *, now: datetime) -> State:
     ended = _ended(secret.revoked_at, secret.expires_at, now)
     if ended is not None:
         return ended
-    return _live(secret.expires_at) if secret.source.active else State(False, "not accepted: the source is inactive")
+    return (
+        _live(secret.expires_at)
+        if secret.source.active
+        else State(False, "not accepted", "while the source is inactive")
+    )
 
 
 def of_key(key: ApiKey, *, now: datetime) -> State:
@@ -31,7 +41,7 @@ def of_key(key: ApiKey, *, now: datetime) -> State:
     if ended is not None:
         return ended
     if key.user is not None and not (key.user.is_active and key.user.is_staff):
-        return State(False, "not accepted: its owner is no active staff login")
+        return State(False, "not accepted", "while its owner is no active staff login")
     return _live(key.expires_at)
 
 
@@ -49,4 +59,4 @@ def _ended(revoked_at: datetime | None, expires_at: datetime | None, now: dateti
 
 
 def _live(expires_at: datetime | None) -> State:
-    return State(True, "live" if expires_at is None else f"live until {moment(expires_at)}")
+    return State(True, "live", "" if expires_at is None else f"until {moment(expires_at)}")

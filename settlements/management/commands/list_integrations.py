@@ -27,6 +27,8 @@ class Command(BaseCommand):
             activity = "active" if source.active else "inactive"
             types = ", ".join(source.allowed_event_types) or "every type"
             self.stdout.write(f"  {source.name}: {whose}, {activity}, {types}")
+            if source.pk not in secrets:
+                self.stdout.write("    no secret")
             for secret in secrets.get(source.pk, []):
                 state = credential_states.of_secret(secret, now=now).in_words
                 self.stdout.write(
