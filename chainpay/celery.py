@@ -12,11 +12,16 @@ app = Celery("chainpay")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# One wake-up, safe to lose or to double. A message nobody took in time is dropped: the next one does the same work.
+# Wake-ups, safe to lose or to double. A message nobody took in time is dropped: the next one does the same work.
 app.conf.beat_schedule = {
     "sweep": {
         "task": "settlements.sweep",
         "schedule": timedelta(seconds=settings.CHAINPAY_SWEEP_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_SWEEP_SECONDS, 60)},
+    },
+    "deliver": {
+        "task": "settlements.deliver",
+        "schedule": timedelta(seconds=settings.CHAINPAY_DELIVERY_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_DELIVERY_SECONDS, 10)},
     },
 }

@@ -39,6 +39,7 @@ class Environment:
     port: int
     hold_seconds: int
     sweep_seconds: int
+    delivery_seconds: int
     review_target_hours: int
     requests_per_second: int
     four_eyes_above: dict[str, Money]
@@ -74,6 +75,7 @@ def read(base_dir: Path) -> Environment:
         port=_integer(env, "PORT", 8003, 1, 65535),
         hold_seconds=_integer(env, "CHAINPAY_HOLD_SECONDS", 86_400, 1, 31 * 86_400),
         sweep_seconds=_integer(env, "CHAINPAY_SWEEP_SECONDS", 300, 1, 86_400),
+        delivery_seconds=_integer(env, "CHAINPAY_DELIVERY_SECONDS", 10, 1, 86_400),
         review_target_hours=_integer(env, "CHAINPAY_REVIEW_TARGET_HOURS", 4, 1, 24 * 31),
         requests_per_second=_integer(env, "CHAINPAY_REQUESTS_PER_SECOND", 1_000, 1, 100_000),
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),

@@ -18,9 +18,7 @@ _DIGITS = max(EXPONENTS.values())
 # Complete approvals take a settlement out of the queue: it waits for the sweep then, with a blocked_reason. The few
 # blocked ones are counted, for an approval may have become void since; the others never have complete approvals.
 _WAITS = f"""
-    s.status = 'PENDING' AND s.amount_minor > 0 AND i.cancelled_at IS NULL
-    AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
-    AND {candidates.ELIGIBLE}
+    {candidates.WAITS_FOR_PEOPLE}
     AND (s.blocked_reason = '' OR {candidates.APPROVALS} < s.approvals_required)
 """
 # The whole queue is narrow rows from the partial index of what is PENDING; only the page is looked up in full.

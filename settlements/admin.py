@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.money import EXPONENTS
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
+from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
 from settlements import admin_event_sources as admin_event_sources
 from settlements import admin_inbox as admin_inbox
 from settlements.admin_search import ByIntent, ByShipment

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from settlements import outbox
+
 NOTHING_BEFORE = bytes(32)
 
 _HEADS = """
@@ -23,14 +25,17 @@ _HEADS = """
     ) head
 """
 
-_INSERT = """
-    INSERT INTO settlements_auditevent (intent_id, sequence, settlement_id, action, from_status, to_status, reason,
-        triggered_by, approved_by, data, created_at, prev_hash, hash)
+# What subscribers are told of these events is written by the same statement: with the change, or not at all.
+_INSERT = f"""
+    WITH told AS (INSERT INTO settlements_auditevent (intent_id, sequence, settlement_id, action, from_status,
+        to_status, reason, triggered_by, approved_by, data, created_at, prev_hash, hash)
     SELECT n.intent_id, n.sequence, n.settlement_id, n.action, n.from_status, n.to_status, n.reason,
         n.triggered_by, n.approved_by, n.data, %s::timestamptz, decode(n.prev_hash, 'hex'), decode(n.hash, 'hex')
     FROM json_to_recordset(%s::json) AS n (intent_id bigint, sequence int, settlement_id bigint, action text,
         from_status text, to_status text, reason text, triggered_by text, approved_by text, data jsonb,
         prev_hash text, hash text)
+    RETURNING id, intent_id, settlement_id, action, from_status, to_status, created_at)
+    {outbox.OF_AUDIT_EVENTS}
 """
 
 

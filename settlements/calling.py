@@ -68,7 +68,7 @@ def get(url: str, *, headers: Mapping[str, str], seconds: float, most_bytes: int
 def post(
     url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, most_bytes: int, private_allowed: bool
 ) -> Answer:
-    """The same for a POST of `body`; whether a failed one arrived is unknown."""
+    """The same for a POST of `body`; whether a failed one arrived is unknown. With `most_bytes` 0 the status is all."""
     return _call("POST", url, body, headers, seconds, most_bytes, private_allowed)
 
 
@@ -247,6 +247,8 @@ def _sent(wire: _Wire, method: str, target: Target, body: bytes | None, headers:
 def _answer(connection: HTTPConnection, most_bytes: int) -> Answer:
     try:
         response = connection.getresponse()
+        if not most_bytes:
+            return Answer(response.status, b"")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise CallFailed("the answer is compressed though that was not asked for")
         if response.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":

@@ -32,6 +32,13 @@ ELIGIBLE = f"""(
                  WHERE asked.intent_id = s.intent_id AND asked.action = 'settle_requested' LIMIT 1), false)
 )"""
 
+# Whether nothing but people can release a settlement, and whether they are asked by now. Aliases: s, and i its intent.
+NEEDS_PEOPLE = """(
+    s.status = 'PENDING' AND s.amount_minor > 0 AND i.cancelled_at IS NULL
+    AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
+)"""
+WAITS_FOR_PEOPLE = f"({NEEDS_PEOPLE} AND {ELIGIBLE})"
+
 # How many officers have approved a settlement as it is now. Alias: s.
 APPROVALS = """(
     SELECT count(DISTINCT a.approver_id) FROM settlements_approval a

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from settlements import event_states, locks, milestones
+from settlements import event_states, locks, milestones, outbox
 from settlements.refusals import Kind, Refusal
 from settlements.sources import Source
 from settlements.statements import back_to_mark, mark, pipelined
@@ -45,9 +45,10 @@ _EARLIER = f"""
 """
 # Only of an event that created nothing has to be asked why.
 _DONE = f"""
-    UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
+    WITH e AS (UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
         state = CASE WHEN %s THEN {event_states.STATE} ELSE 'PROCESSED' END
-    WHERE id = %s RETURNING state
+    WHERE id = %s RETURNING e.*), told AS ({outbox.OF_PROCESSED_EVENTS})
+    SELECT state FROM e
 """
 _FAILED = """
     UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s, processed_at = NULL,

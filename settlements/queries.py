@@ -136,9 +136,10 @@ def milestones_of_shipment(shipment_id: str, *, carrier_id: str = "") -> list[Mi
     )
 
 
-def milestone(settlement_id: int) -> Milestone | None:
-    """One milestone, or None."""
-    found = _milestones(MilestoneSettlement.objects.filter(pk=settlement_id))
+def milestone(settlement_id: int, *, carrier_id: str = "") -> Milestone | None:
+    """One milestone, or None; with a carrier only if it hauls the freight."""
+    within_reach = {"intent__freight_token__carrier_id": carrier_id} if carrier_id else {}
+    found = _milestones(MilestoneSettlement.objects.filter(pk=settlement_id, **within_reach))
     return found[0] if found else None
 
 

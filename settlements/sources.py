@@ -109,15 +109,10 @@ def _read(name: str) -> Known | None:
     row = EventSource.objects.filter(name=name).first()
     if row is None:
         return None
-    secrets = [
-        LiveSecret(
-            pk=secret.pk,
-            key=signatures.key_of(sealing.unseal(secret.sealed, belongs_to=_label(secret.pk))),
-            expires_at=secret.expires_at,
-            last_used_at=secret.last_used_at,
-        )
-        for secret in SourceSecret.objects.filter(source=row, revoked_at__isnull=True).order_by("-pk")
-    ]
+    rows = SourceSecret.objects.filter(source=row, revoked_at__isnull=True).order_by("-pk")
+    secrets = [secret for each in rows if (secret := _unsealed(each)) is not None]
+    if rows and not secrets:
+        raise sealing.CannotUnseal(f"no secret of event source {name} can be read; is an encryption key missing?")
     return Known(
         name=row.name,
         source=as_source(row),
@@ -125,6 +120,16 @@ def _read(name: str) -> Known | None:
         secrets=secrets,
         requests_per_second=row.requests_per_second,
     )
+
+
+def _unsealed(row: SourceSecret) -> LiveSecret | None:
+    """The secret; None when its encryption key is gone, for that must not shut out those that can be read."""
+    try:
+        key = signatures.key_of(sealing.unseal(row.sealed, belongs_to=_label(row.pk)))
+    except sealing.CannotUnseal as error:
+        logger.error("A secret of event source %s is left out: %s", row.source_id, error)
+        return None
+    return LiveSecret(pk=row.pk, key=key, expires_at=row.expires_at, last_used_at=row.last_used_at)
 
 
 def as_source(row: EventSource) -> Source:
@@ -143,7 +148,9 @@ def note_use(secret: LiveSecret, *, now: datetime) -> None:
         _noted.clear()
     _noted[secret.pk] = now
     long_ago = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _USE_NOTED_EVERY)
-    SourceSecret.objects.filter(long_ago, pk=secret.pk).update(last_used_at=now)
+    # The secret may come out of a memory that has outlived it.
+    live = SourceSecret.objects.filter(long_ago, pk=secret.pk, revoked_at__isnull=True, source__active=True)
+    live.update(last_used_at=now)
 
 
 def create(

@@ -100,6 +100,30 @@ class EventState(StrEnum):
     FAILED = "FAILED"
 
 
+class News(StrEnum):
+    """What subscribers are told, as it stands on the wire: one settlement's news, or a test message."""
+
+    CREATED = "settlement.created"
+    DELAYED = "settlement.delayed"
+    REVIEW_REQUIRED = "settlement.review_required"
+    APPROVED = "settlement.approved"
+    SETTLED = "settlement.settled"
+    FAILED = "settlement.failed"
+    RETURNED = "settlement.returned"
+    REJECTED = "settlement.rejected"
+    CANCELLED = "settlement.cancelled"
+    PING = "ping"
+
+
+class DeliveryState(StrEnum):
+    """What became of one message to one subscriber."""
+
+    WAITING = "WAITING"
+    DELIVERED = "DELIVERED"
+    PARKED = "PARKED"
+
+
 LIVE_TOKEN_STATUSES = frozenset({"active", "locked"})
 
 EVENT_WORDS: tuple[str, ...] = (*EventType, *StoredEventType)
+SETTLEMENT_NEWS: tuple[News, ...] = tuple(news for news in News if news is not News.PING)

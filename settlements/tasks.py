@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from settlements import release, reprocessing
+from settlements import deliveries, release, reprocessing
 
 MOST_BATCHES = 1_000
 
@@ -25,3 +25,10 @@ def sweep_due() -> release.SweepReport:
         if not report.released + report.tightened:
             break
     return total
+
+
+@shared_task(name="settlements.deliver")  # type: ignore[untyped-decorator]
+def deliver() -> dict[str, int]:
+    """Sends subscribers what is due for them; does nothing while another process does."""
+    report = deliveries.deliver_alone(clock=timezone.now)
+    return {"delivered": report.delivered, "failed": report.failed, "parked": report.parked}

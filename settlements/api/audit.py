@@ -9,6 +9,7 @@ from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
 from settlements.api.intents import found
 from settlements.api.rendering import answer, money, number
+from settlements.locks import SettlementNotFound
 from settlements.permissions import Scope
 
 
@@ -56,3 +57,15 @@ class IntentMilestones(Endpoint):
                 "summary": representations.intent_summary(milestones, row.currency),
             }
         )
+
+
+class MilestoneAudit(Endpoint):
+    """One milestone settlement, as messages to subscribers carry it."""
+
+    scopes = {"GET": Scope.AUDIT_READ}
+
+    def get(self, request: Request, milestone_id: int) -> HttpResponse:
+        milestone = queries.milestone(milestone_id, carrier_id=self.caller.carrier_id)
+        if milestone is None:
+            raise SettlementNotFound(milestone_id)
+        return answer(representations.milestone(milestone))

@@ -3,6 +3,7 @@
 Sessions are for the admin: a cookie is no credential here.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -26,6 +27,7 @@ DEMO_REQUESTS_PER_SECOND: Final = 5_000
 SOURCE_HEADER: Final = "X-Event-Source"
 
 _BEARER: Final = "bearer "
+_SOURCE_NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{sources.LONGEST_NAME}}}")
 _LONGEST_USERNAME: Final = 150
 _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 _SIGNATURE_HEADERS: Final = ("HTTP_WEBHOOK_SIGNATURE", "HTTP_WEBHOOK_TIMESTAMP", "HTTP_X_EVENT_SOURCE")
@@ -90,7 +92,7 @@ def _allowance(key: ApiKey) -> Allowance:
 
 def _of_source(request: HttpRequest, body: bytes, *, fresh: bool) -> Caller:
     name = request.META.get("HTTP_X_EVENT_SOURCE", "")
-    found = sources.known(name, fresh=fresh) if name.isascii() and 0 < len(name) <= sources.LONGEST_NAME else None
+    found = sources.known(name, fresh=fresh) if _SOURCE_NAME.fullmatch(name) else None
     if found is None:
         raise unauthenticated("invalid_signature", f"{SOURCE_HEADER} names no event source.")
     try:

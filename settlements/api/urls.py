@@ -22,6 +22,7 @@ urlpatterns: list[URLPattern] = [
     path("webhooks/shipment_event", events.ShipmentEventWebhook.as_view()),
     path("audit/shipments/<visible:shipment_id>", audit.ShipmentAudit.as_view()),
     path("audit/payment_intents/<id:intent_id>/milestones", audit.IntentMilestones.as_view()),
+    path("audit/milestones/<id:milestone_id>", audit.MilestoneAudit.as_view()),
     path("whoami", Whoami.as_view()),
     path("healthz", Healthz.as_view()),
     path("readyz", Readyz.as_view()),

@@ -7,11 +7,13 @@ from settlements.models.freight_token import FreightToken, Shipment
 from settlements.models.intent import IdempotencyKey, PaymentIntent, PaymentSchedule, PaymentScheduleItem
 from settlements.models.settlement import Approval, Hold, MilestoneSettlement
 from settlements.models.shipment_event import ShipmentEvent
+from settlements.models.subscriber import Delivery, Subscriber, SubscriberSecret
 
 __all__ = [
     "ApiKey",
     "Approval",
     "AuditEvent",
+    "Delivery",
     "EventSource",
     "FreightToken",
     "Hold",
@@ -23,4 +25,6 @@ __all__ = [
     "Shipment",
     "ShipmentEvent",
     "SourceSecret",
+    "Subscriber",
+    "SubscriberSecret",
 ]

@@ -17,7 +17,7 @@ from compliance.roles import READABLE_APPS, Role
 from rails import switches
 from rails.base import SettlementProvider
 from rails.models import JournalEntry
-from settlements import api_keys, sources
+from settlements import api_keys, redelivery, sources, subscribers
 from settlements.models import IdempotencyKey, MilestoneSettlement, PaymentIntent
 from settlements.permissions import Scope
 from tests.compliance.conftest import logged_in
@@ -35,6 +35,8 @@ def demo(settings, db):
     now = timezone.now()
     switches.turn_on(provider=SettlementProvider.INTERNAL_LEDGER, reason="test", actor="test", now=now)
     intent = PaymentIntent.objects.earliest("pk")
+    subscriber, _ = subscribers.create("tms", "https://tms.example.com/", actor="test", now=now)
+    redelivery.ping(subscriber.pk, actor="test", now=now)
     IdempotencyKey.objects.create(actor="test", key="k", body_hash=b"x", intent=intent, answer="{}", created_at=now)
     for name in ("a-carrier", "another"):
         sources.create(name, carrier_id=name, actor="test", now=now)

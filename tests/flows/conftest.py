@@ -16,6 +16,7 @@ from compliance import roles
 from compliance.roles import Role
 from settlements import sources
 from settlements.models import EventSource
+from tests.flows.receiver import Clock, Receiver, listening
 
 Value = TypeVar("Value")
 _numbers = count(1_000)
@@ -144,3 +145,15 @@ def staff(db: None) -> None:
 def live_staff(live: Api) -> Api:
     create_staff()
     return live
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A subscriber's server."""
+    with listening() as found:
+        yield found
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()

@@ -101,6 +101,7 @@ REQUESTS: dict[str, Callable[[Things], tuple[str, Any]]] = {
         f"/audit/payment_intents/{found.intent.pk}/milestones",
         None,
     ),
+    "GET /audit/milestones/{milestone_id}": lambda found: (f"/audit/milestones/{found.settlement.pk}", None),
     "GET /compliance/queue": lambda found: ("/compliance/queue", None),
     "POST /compliance/approve/{milestone_id}": _decision("approve"),
     "POST /compliance/reject/{milestone_id}": _decision("reject"),
@@ -215,13 +216,24 @@ def test_a_carriers_key_lists_its_own_intents_only() -> None:
     assert {each["id"] for each in everything["payment_intents"]} == {own.intent.pk, foreign.intent.pk}
 
 
-@pytest.mark.parametrize("path", ["/payment_intents/{}", "/payment_intents/{}/history", "/freight_tokens/{}",
-                                  "/audit/payment_intents/{}/milestones", "/audit/shipments/{}"])  # fmt: skip
+FOREIGN = (
+    "/payment_intents/{}",
+    "/payment_intents/{}/history",
+    "/freight_tokens/{}",
+    "/audit/payment_intents/{}/milestones",
+    "/audit/shipments/{}",
+    "/audit/milestones/{}",
+)
+
+
+@pytest.mark.parametrize("path", FOREIGN)
 def test_what_is_foreign_looks_like_what_is_missing(path: str) -> None:
     foreign = things(_OTHER)
     there: Any = foreign.intent.pk
     if "shipments" in path:
         there = foreign.shipment
+    elif "audit/milestones" in path:
+        there = foreign.settlement.pk
     elif "tokens" in path:
         there = foreign.intent.freight_token_id
     client, key = Client(SERVER_NAME="localhost"), dict(carrier_key("", b""))

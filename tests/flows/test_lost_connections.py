@@ -32,7 +32,7 @@ def breaking_once(real: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(inbox, "_check_reach"), (inbox, "_store"), (milestones, "process_milestones"), (lifecycle, "create")],
+    [(inbox, "check_reach"), (inbox, "_store"), (milestones, "process_milestones"), (lifecycle, "create")],
     ids=["before the event is stored", "once it is stored", "once it is processed", "inside the pipeline"],
 )
 def test_an_event_whose_connection_breaks_is_tried_again_and_pays_once(

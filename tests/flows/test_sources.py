@@ -206,6 +206,27 @@ class TestASource:
             assert SourceSecret.objects.get().last_used_at == first + timedelta(seconds=noted)
 
 
+class TestAnEncryptionKey:
+    def test_that_is_gone_shuts_out_its_own_secrets_only(self, settings: Any, caplog: Any) -> None:
+        old, keys = a_sender(), settings.CHAINPAY_ENCRYPTION_KEYS
+        settings.CHAINPAY_ENCRYPTION_KEYS = {"new": bytes(32), **keys}
+        new = Sender(old.name, sources.rotate(old.row.pk, actor="test", now=timezone.now()))
+        assert [each.sealed.partition(":")[0] == "new" for each in SourceSecret.objects.order_by("pk")] == [False, True]
+        assert old.post("SHIP").status_code == new.post("SHIP").status_code == 200
+        settings.CHAINPAY_ENCRYPTION_KEYS = {"new": bytes(32)}
+        sources.forget()
+        assert new.post("SHIP").status_code == 200
+        assert refused(old.post("SHIP"))
+        assert "is left out" in caplog.text
+        assert old.secret not in caplog.text
+
+    def test_that_is_gone_for_every_secret_is_a_fault_of_ours(self, settings: Any) -> None:
+        sender = a_sender()
+        settings.CHAINPAY_ENCRYPTION_KEYS = {"other": bytes(32)}
+        sources.forget()
+        assert refused(sender.post("SHIP"), "internal_error", 500)
+
+
 class TestTheDatabase:
     def test_keeps_no_secret_readable(self) -> None:
         sender = a_sender()

@@ -70,6 +70,8 @@ def happy(checked: Checked) -> None:
     checked.get(f"/payment_intents/{intent}")
     checked.get(f"/audit/payment_intents/{intent}/milestones")
     checked.get(f"/audit/shipments/{shipment}")
+    for milestone in checked.milestones(intent).values():
+        checked.get(f"/audit/milestones/{milestone['id']}")
     checked.get(f"/payment_intents/{intent}/history")
     checked.post(f"/payment_intents/{intent}/assess_risk")
     checked.post(f"/payment_intents/{intent}/complete")

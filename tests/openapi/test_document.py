@@ -81,7 +81,8 @@ def test_names_are_given_once_and_every_operation_is_told_of_in_words(document: 
 
 def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     checked = 0
-    for method, path, told in operations(document):
+    messages = [("POST", name, item["post"]) for name, item in document["webhooks"].items()]
+    for method, path, told in [*operations(document), *messages]:
         contents = [*told.get("requestBody", {}).get("content", {}).values()]
         for answer in told["responses"].values():
             contents += answer.get("content", {}).values()

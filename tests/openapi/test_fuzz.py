@@ -74,6 +74,7 @@ def world(api: Api, staff: None) -> dict[str, list[Any]]:
         "/audit/payment_intents/": intents,
         "/freight_tokens/": [low, high],
         "/compliance/": milestones,
+        "/audit/milestones/": milestones,
         "/audit/shipments/": [released, waiting],
         "/recipients/": ["acme-haulage"],
     }

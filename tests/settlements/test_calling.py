@@ -144,6 +144,13 @@ def test_a_compressed_answer_is_not_unpacked(encoding: str) -> None:
     assert answer_of(http(b"x", headers="Content-Encoding: identity\r\n")).body == b"x"
 
 
+def test_who_wants_the_status_only_gets_it_whatever_comes_with_it() -> None:
+    for answer in (http(b"x" * (MOST + 1)), http(b"x", headers="Content-Encoding: gzip\r\n")):
+        with RawServer(answering(answer)) as server:
+            found = calling.post(server.url, body=b"", headers={}, seconds=5, most_bytes=0, private_allowed=True)
+            assert found == Answer(200, b"")
+
+
 @pytest.mark.parametrize(
     "script",
     [

@@ -14,6 +14,12 @@ def test_the_sweep_is_woken_as_often_as_the_settings_say() -> None:
     assert entry["options"]["expires"] <= settings.CHAINPAY_SWEEP_SECONDS
 
 
+def test_what_waits_for_subscribers_is_looked_at_as_often_as_the_settings_say() -> None:
+    entry = app.conf.beat_schedule["deliver"]
+    assert entry["task"] == "settlements.deliver"
+    assert entry["schedule"] == timedelta(seconds=settings.CHAINPAY_DELIVERY_SECONDS)
+
+
 def test_a_message_is_given_back_when_its_worker_dies() -> None:
     assert app.conf.task_acks_late
     assert app.conf.task_reject_on_worker_lost

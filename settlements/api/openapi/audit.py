@@ -5,7 +5,7 @@ from typing import Final
 from settlements.api.openapi import examples
 from settlements.api.openapi.components import METHOD
 from settlements.api.openapi.intents import INTENT_ID
-from settlements.api.openapi.operation import Answer, Operation, path_text
+from settlements.api.openapi.operation import Answer, Operation, path_id, path_text
 from settlements.api.openapi.shapes import (
     AMOUNT,
     CURRENCY,
@@ -20,7 +20,7 @@ from settlements.api.openapi.shapes import (
     ref,
     shown,
 )
-from settlements.locks import IntentNotFound
+from settlements.locks import IntentNotFound, SettlementNotFound
 from settlements.permissions import Scope
 
 _TAG: Final = "Audit"
@@ -98,5 +98,24 @@ OPERATIONS: Final = (
             ),
         ),
         refusals=(IntentNotFound,),
+    ),
+    Operation(
+        method="GET",
+        path="/audit/milestones/{milestone_id}",
+        id="auditMilestone",
+        tag=_TAG,
+        summary="One milestone",
+        description="The same object that messages to subscribers carry.",
+        scope=Scope.AUDIT_READ,
+        parameters=(path_id("milestone_id", "The milestone settlement's id.", 27),),
+        answers=(
+            Answer(
+                status=200,
+                says="The milestone.",
+                schema=ref("Milestone"),
+                examples={"milestone": examples.MILESTONE},
+            ),
+        ),
+        refusals=(SettlementNotFound,),
     ),
 )

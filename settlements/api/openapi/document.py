@@ -8,6 +8,7 @@ from settlements.api.openapi import acts, audit, events, intents, parties, refus
 from settlements.api.openapi.components import COMPONENTS
 from settlements.api.openapi.introduction import INTRODUCTION, TAGS
 from settlements.api.openapi.operation import JSON, Answer, Body, Operation, Parameter
+from settlements.api.openapi.outbound import webhooks
 from settlements.permissions import Scope
 
 VERSION: Final = "1.0.0"
@@ -62,6 +63,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         },
         "tags": [{"name": name, "description": says} for name, says in TAGS.items()],
         "paths": paths,
+        "webhooks": webhooks(),
         "components": {
             "schemas": {**refused.fault_schema(), **COMPONENTS},
             "parameters": {"RequestId": _REQUEST_ID},

@@ -38,6 +38,7 @@ TAGS: Final = {
     "Tokens and recipients": "What the upstream pushes: shipments' tokens, and who is paid.",
     "Audit": "What happened to the money, and why.",
     "Compliance": "What waits for a person, and the decisions.",
+    "Messages to you": "What subscribers are told of settlements, signed.",
     "Who is calling": "What we take a caller for.",
     "Operation": "Health, and this description.",
 }
