@@ -16,7 +16,7 @@ from settlements import api_keys, sources
 from settlements.models import ApiKey, EventSource, SourceSecret
 from settlements.permissions import GRANTABLE, Scope
 from settlements.statuses import EVENT_WORDS
-from tests.compliance.conftest import logged_in
+from tests.compliance.conftest import Staff, logged_in
 
 SOURCES, SECRETS, KEYS = (f"/admin/settlements/{model}/" for model in ("eventsource", "sourcesecret", "apikey"))
 NEW_CARRIER, NEW_PLATFORM, NEW_KEY = f"{SOURCES}new/carrier/", f"{SOURCES}new/platform/", f"{KEYS}new/"
@@ -27,7 +27,7 @@ WATCHED = (EventSource, SourceSecret, ApiKey, LogEntry)
 
 
 @pytest.fixture
-def ona(staff: Any) -> User:
+def ona(staff: Staff) -> User:
     return staff(Role.OPERATIONS, "ona")
 
 
@@ -45,6 +45,11 @@ def a_key(name: str = "portal", **fields: Any) -> ApiKey:
     owner = {} if "user" in fields else {"service": "portal"}
     given = {"scopes": [Scope.AUDIT_READ], **owner, **fields}
     return api_keys.create(name, **given, actor="test", now=timezone.now())[0]
+
+
+def known() -> Any:
+    """The source of this name as the door knows it."""
+    return sources.known("haulier", fresh=True)
 
 
 def everything() -> list[Any]:
@@ -212,7 +217,7 @@ def test_what_is_shown_works(browser):
     assert (row.kind, row.carrier_id, row.allowed_event_types, row.requests_per_second) == ("platform", "", [], 3)
     assert row.created_by == "user:ona"
     assert row.secrets.get().hint == secret[-4:]
-    key = api_keys.find(secret_in(browser.post(NEW_KEY, a_new_key())), now=timezone.now())
+    key: Any = api_keys.find(secret_in(browser.post(NEW_KEY, a_new_key())), now=timezone.now())
     assert (key.name, key.service, key.user, (key.expires_at - key.created_at).days) == ("k", "tms", None, 365)
 
 
@@ -296,7 +301,7 @@ def test_a_change_holds_from_the_next_message_on(browser):
     source = a_source()
     answer = browser.post(f"{SOURCES}{source.pk}/edit/", change(source, active=""))
     assert answer.status_code == 302
-    found = sources.known("haulier", fresh=True)
+    found = known()
     assert (found.active, found.source.allowed_event_types, found.requests_per_second) == (False, {POD}, 7)
     assert "not accepted" in browser.get(f"{SOURCES}{source.pk}/change/").content.decode()
 
@@ -310,7 +315,7 @@ def test_a_rotation_that_is_posted_twice_is_done_once(browser):
     assert errors(again) == {"__all__": ["haulier has changed since you looked; nothing was done. Look again."]}
     assert "cp-secret" not in again.content.decode()
     assert everything() == before
-    found = sources.known("haulier", fresh=True)
+    found = known()
     assert [SourceSecret.objects.get(pk=live.pk).hint for live in found.live(timezone.now())] == [secret[-4:]]
     # The form that was refused is about the source as it is now.
     source.refresh_from_db()
@@ -336,7 +341,7 @@ def test_revoking_twice_tells_the_history_once(browser):
         before = everything()[-1]
         assert "since before" in browser.post(address, {"reason": "Again."}, follow=True).content.decode()
         assert everything()[-1] == before
-    assert sources.known("haulier", fresh=True).live(timezone.now()) == []
+    assert known().live(timezone.now()) == []
     key.refresh_from_db()
     assert key.revoked_at is not None
 

@@ -50,6 +50,11 @@ def counts() -> tuple[int, int, int]:
     return EventSource.objects.count(), SourceSecret.objects.count(), ApiKey.objects.count()
 
 
+def key_of(shown: str) -> Any:
+    """The key that a request with it would be taken for."""
+    return api_keys.find(shown, now=timezone.now())
+
+
 def live(source: EventSource) -> set[str]:
     found = sources.known(source.name, fresh=True)
     assert found is not None
@@ -141,7 +146,7 @@ def test_names_that_nobody_has_are_told_so():
 
 def test_rotating_keeps_the_old_secret_for_a_day_unless_told_otherwise():
     row = a_source()
-    old = row.secrets.get()
+    old: Any = row.secrets.get()
     run("rotate_event_source", "haulier")
     old.refresh_from_db()
     assert timedelta(hours=23) < old.expires_at - timezone.now() <= timedelta(hours=24)
@@ -183,7 +188,7 @@ def test_all_secrets_can_be_revoked_at_once():
 def test_a_key_of_a_person_lives_a_year_unless_told_otherwise():
     anna = staff()
     shown = run("create_api_key", "k", "--user", "anna", "--scope", "compliance:decide", "--scope", "audit:read")[-1]
-    key = api_keys.find(shown, now=timezone.now())
+    key = key_of(shown)
     assert (key.user, key.service, key.created_by) == (anna, "", ACTOR)
     assert key.scopes == ["audit:read", "compliance:decide"]
     assert key.expires_at - key.created_at == timedelta(days=365)
@@ -192,7 +197,7 @@ def test_a_key_of_a_person_lives_a_year_unless_told_otherwise():
 def test_a_key_of_a_service_is_bounded_as_asked():
     words = ["--scope", "audit:read", "--carrier", "C-7", "--expires-in-days", "2", "--requests-per-second", "5"]
     shown = run("create_api_key", "k", "--service", "portal", *words)[-1]
-    key = api_keys.find(shown, now=timezone.now())
+    key = key_of(shown)
     assert (key.user, key.service, key.carrier_id, key.requests_per_second) == (None, "portal", "C-7", 5)
     assert key.expires_at - key.created_at == timedelta(days=2)
 
@@ -222,7 +227,7 @@ def test_what_nobody_may_hold_is_refused(words, sentence):
 def test_a_key_is_revoked_once_and_again_without_harm():
     shown = run("create_api_key", "k", "--service", "s", "--scope", "audit:read")[-1]
     assert run("revoke_api_key", "k") == ["API key k is revoked."]
-    assert api_keys.find(shown, now=timezone.now()) is None
+    assert key_of(shown) is None
     ended = ApiKey.objects.get().revoked_at
     assert run("revoke_api_key", "k") == ["API key k is revoked since before."]
     assert ApiKey.objects.get().revoked_at == ended
