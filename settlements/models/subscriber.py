@@ -66,7 +66,7 @@ class SubscriberSecret(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"secret {self.pk} of {self.subscriber_id}"
+        return f"secret …{self.hint}"
 
 
 class Delivery(models.Model):

@@ -32,8 +32,11 @@ _HEADERS: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
 _LIMITS: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _SIGNATURE: Final[Mapping[str, tuple[str, str]]] = {
     "eventSource": ("X-Event-Source", "The name of your event source."),
-    "webhookId": ("webhook-id", "Unique per message, and the same for its repeats; no dot in it."),
-    "webhookTimestamp": ("webhook-timestamp", "Seconds since 1970, within 5 minutes of our clock."),
+    "webhookId": (
+        "webhook-id",
+        "Unique per message, and the same for its repeats: 1 to 200 visible ASCII characters without a dot.",
+    ),
+    "webhookTimestamp": ("webhook-timestamp", "Whole seconds since 1970, within 5 minutes of our clock."),
     "webhookSignature": (
         "webhook-signature",
         "`v1,` and the base64 of HMAC-SHA256 of `{id}.{timestamp}.{body}` under your secret; several are separated by "
@@ -78,7 +81,7 @@ def _security_schemes() -> dict[str, Any]:
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "cpk_...",
-        "description": "A key with scopes, expiry and an owner, made in the admin.",
+        "description": "A key with scopes, an owner (a member of staff or a service) and maybe an expiry; shown once.",
     }
     signature = {
         scheme: {"type": "apiKey", "in": "header", "name": name, "description": says}

@@ -81,7 +81,7 @@ _BODY: Final = Body(
         },
     },
 )
-_KEY_SCHEMA: Final[Schema] = {"type": "string", "pattern": "^[!-~]{1,200}$"}
+_KEY_SCHEMA: Final[Schema] = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 _PAGE: Final[dict[str, Any]] = {"total": 1, "payment_intents": [examples.INTENT]}
 
 OPERATIONS: Final = (
@@ -96,7 +96,7 @@ OPERATIONS: Final = (
         "fear: it gets the first answer again. Requests are compared as they are understood: `10000` and "
         '`"10000.00"` are the same amount.',
         scope=Scope.INTENTS_WRITE,
-        parameters=(header("Idempotency-Key", _KEY_SCHEMA, "1 to 200 visible ASCII characters.", "invoice-7731"),),
+        parameters=(header("Idempotency-Key", _KEY_SCHEMA, "1 to 255 visible ASCII characters.", "invoice-7731"),),
         body=_BODY,
         answers=(
             Answer(

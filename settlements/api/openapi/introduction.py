@@ -27,6 +27,7 @@ is; `X-Demo-User: officer1` acts as that demo login, who may decide.
   this shape.
 - **Rate limits** count per key and per source: `RateLimit-Limit` requests in a second, `RateLimit-Remaining` left,
   whole again after `RateLimit-Reset` seconds. Beyond that 429 with `Retry-After`.
+  A 401 is not counted.
 - **Repeating** is safe: an event by its id, `POST /payment_intents` by its `Idempotency-Key`; a decision taken twice
   is 409 and changes nothing.
 - **Request ids**: every answer carries `X-Request-ID`; send your own to find it in our logs.
