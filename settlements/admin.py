@@ -10,13 +10,14 @@ from django.utils.safestring import SafeString
 
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.money import EXPONENTS
-from settlements import admin_deliveries as admin_deliveries  # subscribers and deliveries have files of their own
-from settlements import admin_inbox as admin_inbox  # the inbox has a file of its own
+from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
+from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
+from settlements import admin_event_sources as admin_event_sources
+from settlements import admin_inbox as admin_inbox
 from settlements.admin_search import ByIntent, ByShipment
 from settlements.models import (
     Approval,
     AuditEvent,
-    EventSource,
     FreightToken,
     Hold,
     IdempotencyKey,
@@ -255,12 +256,6 @@ class HoldAdmin(ReadOnlyAdmin):
     search_help_text = "A settlement's number"
     sortable_by = ["id"]
     ordering = ["-pk"]
-
-
-@admin.register(EventSource)
-class EventSourceAdmin(ReadOnlyAdmin):
-    list_display = ["name", "kind", "carrier_id", "allowed_event_types", "active", "created_at"]
-    list_filter = ["kind", "active"]
 
 
 @admin.register(AuditEvent)

@@ -195,11 +195,15 @@ def change(
     active: bool,
     allowed_event_types: Sequence[str],
     requests_per_second: int | None,
+    revision: int | None = None,
     actor: str,
 ) -> None:
-    """Changes what may change of a source, from the next message on. Raises SourceNotFound, SourceRefused."""
+    """Changes what may change of a source, from the next message on. Raises SourceNotFound, SourceRefused.
+
+    With a `revision` only if that is still the source's: nobody undoes what they have not seen.
+    """
     with transaction.atomic():
-        row = _locked(source_id)
+        row = _locked(source_id, revision=revision)
         _check(list(allowed_event_types), requests_per_second, carrier=row.kind == EventSource.CARRIER)
         _update(
             row, active=active, allowed_event_types=list(allowed_event_types), requests_per_second=requests_per_second
@@ -207,15 +211,18 @@ def change(
     logger.info("Event source %s changed by %s", row.name, actor)
 
 
-def rotate(source_id: int, *, overlap: timedelta = OVERLAP, actor: str, now: datetime) -> str:
+def rotate(
+    source_id: int, *, overlap: timedelta = OVERLAP, revision: int | None = None, actor: str, now: datetime
+) -> str:
     """A new secret beside the live ones, which expire when the overlap is over. Raises SourceNotFound, SourceRefused.
 
-    An overlap of nothing ends the others at once.
+    An overlap of nothing ends the others at once. With a `revision` only if that is still the source's, so that a
+    request that comes twice rotates once.
     """
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         raise SourceRefused(f"The overlap may last 0 to {LONGEST_OVERLAP.days} days.", field="overlap_hours")
     with transaction.atomic():
-        row = _locked(source_id)
+        row = _locked(source_id, revision=revision)
         live = SourceSecret.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True)
         if live.filter(source=row).count() >= MOST_LIVE_SECRETS:
             raise SourceRefused(f"{row.name} has {MOST_LIVE_SECRETS} live secrets; revoke one first.")
@@ -264,10 +271,12 @@ def _label(secret_id: int) -> str:
     return f"source_secret:{secret_id}"
 
 
-def _locked(source_id: int) -> EventSource:
+def _locked(source_id: int, *, revision: int | None = None) -> EventSource:
     row = EventSource.objects.select_for_update().filter(pk=source_id).first()
     if row is None:
         raise SourceNotFound(f"Event source {source_id} not found.")
+    if revision not in {None, row.revision}:
+        raise SourceRefused(f"{row.name} has changed since you looked; nothing was done. Look again.")
     return row
 
 

@@ -71,4 +71,4 @@ class SourceSecret(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"secret {self.pk} of {self.source_id}"
+        return f"secret …{self.hint}"

@@ -17,8 +17,9 @@ from compliance.roles import READABLE_APPS, Role
 from rails import switches
 from rails.base import SettlementProvider
 from rails.models import JournalEntry
-from settlements import redelivery, subscribers
+from settlements import api_keys, redelivery, sources, subscribers
 from settlements.models import IdempotencyKey, MilestoneSettlement, PaymentIntent
+from settlements.permissions import Scope
 from tests.compliance.conftest import logged_in
 
 MODELS = [model for label in READABLE_APPS for model in apps.get_app_config(label).get_models()]
@@ -37,6 +38,10 @@ def demo(settings, db):
     subscriber, _ = subscribers.create("tms", "https://tms.example.com/", actor="test", now=now)
     redelivery.ping(subscriber.pk, actor="test", now=now)
     IdempotencyKey.objects.create(actor="test", key="k", body_hash=b"x", intent=intent, answer="{}", created_at=now)
+    for name in ("a-carrier", "another"):
+        sources.create(name, carrier_id=name, actor="test", now=now)
+    for user in User.objects.filter(username__in=["officer1", "ops1"]):
+        api_keys.create(f"of-{user.username}", scopes=[Scope.INTENTS_READ], user=user, actor="test", now=now)
 
 
 def address(model: Any, page: str, *args: object) -> str:

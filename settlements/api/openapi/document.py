@@ -34,7 +34,7 @@ _SIGNATURE: Final[Mapping[str, tuple[str, str]]] = {
     "eventSource": ("X-Event-Source", "The name of your event source."),
     "webhookId": (
         "webhook-id",
-        "Unique per message, and the same for its repeats: 1 to 200 visible ASCII characters without a dot.",
+        "Unique per message, and the same for its repeats: 1 to 255 visible ASCII characters without a dot.",
     ),
     "webhookTimestamp": ("webhook-timestamp", "Whole seconds since 1970, within 5 minutes of our clock."),
     "webhookSignature": (
