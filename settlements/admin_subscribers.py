@@ -121,7 +121,7 @@ class SubscriberAdmin(ReadOnlyAdmin):
     search_fields = ["name", "carrier_id__exact"]
     inlines = [SecretsOfSubscriber]
     ordering = ["name"]
-    readonly_fields = [address]
+    readonly_fields: ClassVar[Any] = [address]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         where = "url" if may_manage(request) else address
