@@ -22,10 +22,14 @@ _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 # What inet_aton would read as an IPv4 address or a part of one: decimal, octal or hexadecimal.
 _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
-# Beyond what `ipaddress` calls not global in every Python release (IANA's special-purpose address registries).
+# Beyond what `ipaddress` calls not global in every Python release (IANA's special-purpose address registries), and
+# the one address outside them at which a cloud (Azure) answers its own machines alone.
 _NOT_GLOBAL: Final = tuple(
     ipaddress.ip_network(network)
-    for network in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20", "fec0::/10")
+    for network in (
+        *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20", "fec0::/10"),
+        "168.63.129.16/32",
+    )
 )
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _IPV4_BITS: Final = 2**32 - 1

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, cast
+from urllib.parse import urlsplit
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -83,6 +85,13 @@ ACTS = (
 )
 
 
+@admin.display(description="address")
+def address(row: Subscriber) -> str:
+    """Scheme and host of the URL; what follows them is often a secret."""
+    parts = urlsplit(row.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 class SecretsOfSubscriber(ReadOnlyInline):
     model = SubscriberSecret
     fields: ClassVar[Any] = ["id", "ends_in", "created_at", "created_by", "expires_at", "revoked_at"]
@@ -105,13 +114,21 @@ class SubscriberSecretAdmin(ReadOnlyAdmin):
 
 @admin.register(Subscriber)
 class SubscriberAdmin(ReadOnlyAdmin):
-    """The lists are for everybody who may look; the acts for those who manage integrations."""
+    """The lists are for everybody who may look; the acts and whole URLs for those who manage integrations."""
 
-    list_display = ["name", "active", "url", "carrier_id", "created_by", "created_at"]
+    list_display = ["name", "active", address, "carrier_id", "created_by", "created_at"]
     list_filter = ["active"]
     search_fields = ["name", "carrier_id__exact"]
     inlines = [SecretsOfSubscriber]
     ordering = ["name"]
+    readonly_fields = [address]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        where = "url" if may_manage(request) else address
+        return ["name", where, "event_types", "carrier_id", "active", "created_by", "created_at"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup.partition("__")[0] != "url" and super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> list[URLPattern]:
         site = self.admin_site
@@ -171,14 +188,15 @@ class SubscriberAdmin(ReadOnlyAdmin):
         require_manager(request)
         row = _found(subscriber_id)
         now_so = {"url": row.url, "event_types": row.event_types, "active": row.active}
-        form = act.form(request.POST) if request.method == "POST" else act.form(initial=_of(act.form, now_so))
+        given = request.POST if request.method == "POST" else None
+        form = act.form(given, initial=_of(act.form, now_so))
         if request.method != "POST" or not form.is_valid():
             return self._form(request, act, form, row)
         try:
             secret = act.perform(row, form.cleaned_data, actor_of(request))
         except Refusal as refusal:
             return self._form(request, act, refused_by(form, refusal), row)
-        self.log_change(request, row, f"{act.label}: {_in_words(form)}" if form.cleaned_data else act.label)
+        self.log_change(request, row, ": ".join(filter(None, [act.label, ", ".join(form.changed_data)])))
         if secret:
             return self._secret(request, row, secret)
         messages.success(request, f"{row}: {act.done}")
@@ -258,7 +276,3 @@ def _found(subscriber_id: int) -> Subscriber:
 
 def _of(form: type[forms.Form], values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in form.base_fields}
-
-
-def _in_words(form: forms.Form) -> str:
-    return ", ".join(f"{name}={value}" for name, value in form.cleaned_data.items())

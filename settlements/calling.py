@@ -209,16 +209,25 @@ def _connected(target: Target, found: Sequence[_Endpoint], deadline: _Deadline) 
     """A connection to the first of the addresses that accepts one, each with its part of the time that is left."""
     failed: OSError = socket.gaierror("no address")
     for tried, endpoint in enumerate(found):
-        sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(deadline.left() / (len(found) - tried))
-            sock.connect(endpoint.at)
+            sock = _opened(endpoint, deadline.left() / (len(found) - tried))
         except OSError as error:
-            sock.close()
             failed = error
             continue
         return _secured(sock, target, deadline) if target.scheme == "https" else sock
     raise failed
+
+
+def _opened(endpoint: _Endpoint, seconds: float) -> socket.socket:
+    """A connection; a machine without IPv6 can not even make the socket for one."""
+    sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(seconds)
+        sock.connect(endpoint.at)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _secured(sock: socket.socket, target: Target, deadline: _Deadline) -> socket.socket:

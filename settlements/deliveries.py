@@ -46,10 +46,12 @@ _ALONE: Final = 5_033_164_801
 _LONGEST_ERROR: Final = 500
 
 _WITH_SOMETHING_DUE = """
-    SELECT s.id FROM settlements_subscriber s WHERE s.active AND EXISTS (
-        SELECT 1 FROM settlements_delivery d
+    SELECT s.id FROM settlements_subscriber s CROSS JOIN LATERAL (
+        SELECT d.next_attempt_at FROM settlements_delivery d
         WHERE d.subscriber_id = s.id AND d.state = 'WAITING' AND d.next_attempt_at <= %s
-    ) ORDER BY s.id
+        ORDER BY d.next_attempt_at LIMIT 1
+    ) oldest
+    WHERE s.active ORDER BY oldest.next_attempt_at, s.id
 """
 _CLAIM = """
     UPDATE settlements_delivery d SET attempts = d.attempts + 1, next_attempt_at = %s
@@ -61,15 +63,25 @@ _CLAIM = """
     )
     RETURNING d.id, d.message_id, s.id, s.name, s.url, d.attempts, d.failures, d.give_up_at
 """
-# Whoever prepared it first decides for ever.
+# Whoever prepared it first decides for ever. The carrier is asked for after the body was read, so that a freight that
+# changed hands in between is not told of either.
 _PREPARE = """
-    UPDATE settlements_delivery SET payload = CASE WHEN payload = '' THEN %s ELSE payload END
-    WHERE id = %s RETURNING payload
+    UPDATE settlements_delivery d SET payload = CASE WHEN d.payload = '' THEN %s ELSE d.payload END
+    FROM settlements_subscriber sub
+    WHERE d.id = %s AND sub.id = d.subscriber_id AND (
+        d.payload <> '' OR d.settlement_id IS NULL OR sub.carrier_id = '' OR sub.carrier_id = (
+            SELECT t.carrier_id FROM settlements_milestonesettlement s
+            JOIN settlements_paymentintent i ON i.id = s.intent_id
+            JOIN settlements_freighttoken t ON t.id = i.freight_token_id
+            WHERE s.id = d.settlement_id
+        )
+    )
+    RETURNING d.payload
 """
 _RECORD = """
     UPDATE settlements_delivery SET state = %s, failures = %s, next_attempt_at = coalesce(%s, next_attempt_at),
         delivered_at = coalesce(%s, delivered_at), last_status = %s, last_error = %s
-    WHERE id = %s AND state = 'WAITING' AND attempts = %s
+    WHERE id = %s AND state = 'WAITING' AND attempts = %s AND give_up_at = %s
 """
 _PARK_UNSENT = """
     UPDATE settlements_delivery d SET state = 'PARKED', last_error = 'the subscriber was inactive until we gave up'
@@ -104,10 +116,14 @@ class _Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came back: the HTTP status if there was one, and what is wrong with it; no words mean it was taken."""
+    """What came back: the HTTP status if there was one, and what is wrong with it; no words mean it was taken.
+
+    What is `final` is not tried again.
+    """
 
     status: int | None
     error: str = ""
+    final: bool = False
 
 
 def deliver_alone(*, clock: Callable[[], datetime]) -> Report:
@@ -125,17 +141,20 @@ def deliver_alone(*, clock: Callable[[], datetime]) -> Report:
 def deliver(*, clock: Callable[[], datetime]) -> Report:
     """Sends what is due until nothing is, for about twenty seconds at most; each subscriber has a lane of its own.
 
-    What becomes due for one meanwhile does not wait for the slow lane of another. Outside any transaction.
+    What becomes due for one meanwhile does not wait for the slow lane of another. Lanes are given to those who have
+    waited longest, and who does not answer is left alone until the next run: nobody is passed over for ever. Outside
+    any transaction.
     """
     report = Report(parked=_park_unsent(clock()))
     end = time.monotonic() + _RUN_SECONDS
     with ThreadPoolExecutor(MOST_LANES, thread_name_prefix="lane") as pool:
         lanes: dict[int, Future[Report]] = {}
+        silent: set[int] = set()
         while True:
             if time.monotonic() < end:
                 for subscriber_id in _with_something_due(clock()):
-                    if subscriber_id not in lanes:
-                        lanes[subscriber_id] = pool.submit(_lane, subscriber_id, clock, end)
+                    if subscriber_id not in lanes and subscriber_id not in silent:
+                        lanes[subscriber_id] = pool.submit(_lane, subscriber_id, clock, end, silent)
             finished, running = wait(lanes.values(), timeout=_LOOK_AGAIN_SECONDS)
             report = sum((lane.result() for lane in finished), report)
             lanes = {subscriber_id: lane for subscriber_id, lane in lanes.items() if lane not in finished}
@@ -143,24 +162,32 @@ def deliver(*, clock: Callable[[], datetime]) -> Report:
                 return report
 
 
-def _lane(subscriber_id: int, clock: Callable[[], datetime], end: float) -> Report:
-    """One message after the other to one subscriber, over a database connection of this thread's own."""
+def _lane(subscriber_id: int, clock: Callable[[], datetime], end: float, silent: set[int]) -> Report:
+    """One message after the other to one subscriber, over a database connection of this thread's own.
+
+    It ends with the first that gets no answer, and the subscriber is one of the silent.
+    """
     report = Report()
     try:
         while time.monotonic() < end:
             claimed = _claim(subscriber_id, now=clock())
             if claimed is None:
                 break
-            report += _deliver_one(claimed, clock)
+            outcome = _attempt(claimed, now=clock())
+            report += _record(claimed, outcome, now=clock())
+            if outcome.status is None and not outcome.final:
+                silent.add(subscriber_id)
+                break
     finally:
         connection.close()
     return report
 
 
-def _deliver_one(claimed: _Claimed, clock: Callable[[], datetime]) -> Report:
+def _attempt(claimed: _Claimed, *, now: datetime) -> _Outcome:
     body = _prepared(claimed.id)
-    outcome = _send(claimed, body, now=clock())
-    return _record(claimed, outcome, now=clock())
+    if body is None:
+        return _Outcome(None, "the freight is no longer this carrier's", final=True)
+    return _send(claimed, body, now=now)
 
 
 def next_attempt(failures: int, *, now: datetime, give_up_at: datetime) -> datetime | None:
@@ -189,15 +216,15 @@ def _claim(subscriber_id: int, *, now: datetime) -> _Claimed | None:
     return None if row is None else _Claimed(*row)
 
 
-def _prepared(delivery_id: int) -> bytes:
-    """The body: made before the first attempt, and from then on what it was."""
+def _prepared(delivery_id: int) -> bytes | None:
+    """The body: made before the first attempt, and from then on what it was; None if it is not for this carrier now."""
     row = Delivery.objects.select_related("audit_event", "subscriber").get(pk=delivery_id)
     if row.payload:
         return row.payload.encode()
     with connection.cursor() as cursor:
         cursor.execute(_PREPARE, [body_of(row).decode(), delivery_id])
-        kept: str = cursor.fetchone()[0]
-    return kept.encode()
+        kept: tuple[str] | None = cursor.fetchone()
+    return None if kept is None else kept[0].encode()
 
 
 def _send(claimed: _Claimed, body: bytes, *, now: datetime) -> _Outcome:
@@ -225,7 +252,7 @@ def _send(claimed: _Claimed, body: bytes, *, now: datetime) -> _Outcome:
         )
     except calling.CallFailed as failed:
         return _Outcome(None, str(failed))
-    return _Outcome(answer.status, _fault(answer.status))
+    return _Outcome(answer.status, _fault(answer.status), final=answer.status == _GONE)
 
 
 def _fault(status: int) -> str:
@@ -240,11 +267,11 @@ def _fault(status: int) -> str:
 
 
 def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
-    """Keeps the outcome, unless the lease ran out meanwhile and another has the message."""
+    """Keeps the outcome, unless meanwhile the lease ran out and another has the message, or somebody asked for it."""
     delivered, following, failures = not outcome.error, None, claimed.failures
     if not delivered:
         failures += 1
-        if outcome.status != _GONE:
+        if not outcome.final:
             following = next_attempt(failures, now=now, give_up_at=claimed.give_up_at)
     waits = following is not None
     state = DeliveryState.DELIVERED if delivered else DeliveryState.WAITING if waits else DeliveryState.PARKED
@@ -260,6 +287,7 @@ def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
                 outcome.error[:_LONGEST_ERROR],
                 claimed.id,
                 claimed.attempt,
+                claimed.give_up_at,
             ],
         )
         recorded = cursor.rowcount == 1
@@ -270,7 +298,7 @@ def _record(claimed: _Claimed, outcome: _Outcome, *, now: datetime) -> Report:
         claimed.subscriber,
         claimed.attempt,
         outcome.error or "delivered",
-        "" if recorded else " (another has it by now)",
+        "" if recorded else " (not kept: another has it, or it was asked for again)",
     )
     if not recorded:
         return Report()

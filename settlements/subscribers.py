@@ -124,11 +124,24 @@ def live_secrets(subscriber_id: int, *, now: datetime) -> QuerySet[SubscriberSec
 
 
 def signing_keys(subscriber_id: int, *, now: datetime) -> list[bytes]:
-    """The keys that a message of this moment is signed by, the newest first. Raises sealing.CannotUnseal."""
-    return [
-        signatures.key_of(sealing.unseal(secret.sealed, belongs_to=_label(secret.pk)))
-        for secret in live_secrets(subscriber_id, now=now)
-    ]
+    """The keys that a message of this moment is signed by, the newest first.
+
+    Raises sealing.CannotUnseal when there are secrets and none of them can be read.
+    """
+    rows = live_secrets(subscriber_id, now=now)
+    keys = [key for row in rows if (key := _unsealed(row)) is not None]
+    if rows and not keys:
+        raise sealing.CannotUnseal("none of the subscriber's secrets can be read; is an encryption key missing?")
+    return keys
+
+
+def _unsealed(row: SubscriberSecret) -> bytes | None:
+    """The key; None when its encryption key is gone, for that must not silence those that can be read."""
+    try:
+        return signatures.key_of(sealing.unseal(row.sealed, belongs_to=_label(row.pk)))
+    except sealing.CannotUnseal as error:
+        logger.error("A secret of subscriber %s is left out: %s", row.subscriber_id, error)
+        return None
 
 
 def _add_secret(row: Subscriber, *, actor: str, now: datetime) -> str:

@@ -17,7 +17,7 @@ from settlements.models import Delivery, Subscriber, SubscriberSecret
 from settlements.statuses import SETTLEMENT_NEWS
 from tests.compliance.conftest import Staff, logged_in, waiting
 
-URL = "https://tms.example.com/hooks"
+URL = "https://tms.example.com/hooks/T0KEN-IN-PATH?key=T0KEN-IN-QUERY"
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]{40,}")
 NEW = "/admin/settlements/subscriber/new/"
 GIVEN = {"name": "tms", "url": URL, "carrier_id": "", "event_types": list(SETTLEMENT_NEWS)}
@@ -93,7 +93,7 @@ def test_a_subscriber_is_changed_by_post_alone(ops: Client, subscriber: Subscrib
     assert ops.post(address, given, follow=True).status_code == 200
     row = Subscriber.objects.get()
     assert (row.url, row.event_types, row.active) == ("https://other.example.com/", ["settlement.settled"], False)
-    assert "other.example.com" in LogEntry.objects.get().get_change_message()
+    assert LogEntry.objects.get().get_change_message() == "Change: url, event_types, active"
     refused = ops.post(address, {**given, "url": "https://localhost/"})
     assert (refused.status_code, "localhost is not reachable" in shown(refused)) == (400, True)
 
@@ -105,6 +105,7 @@ def test_rotation_shows_the_new_secret_and_revocation_ends_the_old_one(ops: Clie
     answer = ops.post(page("subscriber_rotate", subscriber.pk), {"overlap_hours": 2})
     assert SECRET.search(shown(answer))
     assert "no-store" in answer["Cache-Control"]
+    assert LogEntry.objects.get().get_change_message() == "Rotate secret: overlap_hours"
     old.refresh_from_db()
     assert old.expires_at
     assert ops.post(page("subscriber_rotate", subscriber.pk), {"overlap_hours": 10_000}).status_code == 400
@@ -178,6 +179,21 @@ def test_others_look_and_change_nothing(staff: Staff, subscriber: Subscriber, ro
     delivery.refresh_from_db()
     assert (Subscriber.objects.count(), SubscriberSecret.objects.count(), Delivery.objects.count()) == (1, 1, 1)
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_an_address_that_may_be_a_secret_is_shown_to_who_manages_it_alone(
+    staff: Staff, subscriber: Subscriber, role: Role
+) -> None:
+    client = logged_in(staff(role))
+    listed, changed = shown(client.get(page("subscriber_changelist"))), page("subscriber_change", subscriber.pk)
+    for text in (listed, shown(client.get(changed))):
+        assert "https://tms.example.com" in text
+    assert "T0KEN" not in listed
+    assert ("T0KEN-IN-PATH" in shown(client.get(changed))) is (role is Role.OPERATIONS)
+    # Nor can it be found out letter by letter.
+    for question in ("url__contains", "url__startswith", "url"):
+        assert client.get(page("subscriber_changelist"), {question: "https"}).status_code == 400
 
 
 def test_a_superuser_manages_too_and_a_form_of_another_site_does_not(staff: Staff, subscriber: Subscriber) -> None:

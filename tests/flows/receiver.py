@@ -96,9 +96,9 @@ def subscribe(url: str, name: str = "tms", **options: Any) -> tuple[Subscriber, 
     return subscribers.create(name, url, actor="test", now=timezone.now(), **options)
 
 
-def only_approved(url: str, name: str = "tms") -> tuple[Subscriber, str]:
+def only_approved(url: str, name: str = "tms", **options: Any) -> tuple[Subscriber, str]:
     """A subscriber that is told of approvals alone, and its secret."""
-    return subscribe(url, name, event_types=["settlement.approved"])
+    return subscribe(url, name, event_types=["settlement.approved"], **options)
 
 
 def approved(api: Any) -> int:

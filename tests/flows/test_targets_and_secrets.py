@@ -52,7 +52,21 @@ def test_a_secret_that_can_not_be_opened_stops_that_subscriber_alone(live: Api, 
     broken.secrets.update(sealed="lost-key:AAAA")
     approved(live)
     assert deliver() == Report(delivered=1, failed=1)
-    assert "lost-key" in Delivery.objects.get(subscriber=broken).last_error
+    assert "none of the subscriber's secrets can be read" in Delivery.objects.get(subscriber=broken).last_error
+
+
+def test_a_secret_that_can_not_be_opened_is_left_out_beside_one_that_can(
+    live: Api, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    row, _ = only_approved(receiver.url)
+    row.secrets.update(sealed="lost-key:AAAA")
+    sound = subscribers.rotate(row.pk, actor="test", now=now())
+    approved(live)
+    assert deliver() == Report(delivered=1)
+    (message,) = receiver.received
+    assert message.verified(sound)
+    assert len(message.headers["webhook-signature"].split(" ")) == 1
+    assert "lost-key" in caplog.text
 
 
 def test_the_python_of_the_guide_reads_a_message(live: Api, receiver: Receiver) -> None:
@@ -116,4 +130,4 @@ def test_a_name_that_leads_elsewhere_at_the_second_look_up_is_called_where_it_wa
 def deliver_over_an_open_connection(row: Subscriber) -> Report:
     claimed = deliveries._claim(row.pk, now=now())
     assert claimed is not None
-    return deliveries._deliver_one(claimed, now)
+    return deliveries._record(claimed, deliveries._attempt(claimed, now=now()), now=now())

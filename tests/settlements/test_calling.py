@@ -1,6 +1,7 @@
 """How we call others: against real sockets that answer well, wrongly, slowly, or not at all."""
 
 import contextlib
+import errno
 import gzip
 import logging
 import socket
@@ -232,6 +233,25 @@ def test_the_next_address_is_tried_when_one_refuses(names: dict[str, list[str]])
     with RawServer(answering(WHOLE)) as server:
         names["service.test"] = ["127.0.0.2", "127.0.0.1"]
         assert call(f"http://service.test:{server.port}/").status == 200
+
+
+def test_a_host_without_ipv6_reaches_a_service_that_has_both(
+    names: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = socket.socket
+
+    def without_ipv6(family: int = socket.AF_INET, *args: Any, **options: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return made(family, *args, **options)
+
+    with RawServer(answering(WHOLE)) as server:
+        monkeypatch.setattr(socket, "socket", without_ipv6)
+        names["service.test"] = ["::1", "127.0.0.1"]
+        assert call(f"http://service.test:{server.port}/").status == 200
+        names["service.test"] = ["::1"]
+        with pytest.raises(CallFailed, match="the host can not be reached"):
+            call(f"http://service.test:{server.port}/")
 
 
 def test_an_unknown_name_fails_in_words(names: dict[str, list[str]]) -> None:
