@@ -90,7 +90,7 @@ class ApiKeyAdmin(IntegrationAdmin):
         given["user"] = user if given.pop("owner") == MINE else None
         try:
             with transaction.atomic():
-                row, key = api_keys.create(**given, actor=actor_of(request), now=timezone.now())
+                row, key = api_keys.create(**given, granted_by=user, actor=actor_of(request), now=timezone.now())
                 self.log_addition(request, row, f"Created for {owner(row)}.")
         except Refusal as refusal:
             return self.ask(request, _NEW_KEY, refused_by(form, refusal))

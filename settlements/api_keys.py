@@ -14,8 +14,9 @@ from django.db.models import Q
 
 from settlements.models import ApiKey
 from settlements.models.event_source import MOST_PER_SECOND
-from settlements.permissions import GRANTABLE, OF_A_CARRIER, PERSONAL, Scope
+from settlements.permissions import GRANTABLE, OF_A_CARRIER, PERMISSION_OF_SCOPE, PERSONAL, Scope
 from settlements.refusals import Kind, Refusal
+from settlements.values import NAME, NAME_RULE
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +62,20 @@ def create(
     carrier_id: str = "",
     lives: timedelta | None = None,
     requests_per_second: int | None = None,
+    granted_by: User | None = None,
     actor: str,
     now: datetime,
 ) -> tuple[ApiKey, str]:
-    """A key of a staff user or of a service; its text is told here and never again. Raises KeyRefused."""
+    """A key of a staff user or of a service; its text is told here and never again. Raises KeyRefused.
+
+    Nobody grants a scope they do not have themselves; None, the operator's shell, may grant any.
+    """
+    if not NAME.fullmatch(name):
+        raise KeyRefused(NAME_RULE, field="name")
     _check(scopes, user=user, service=service, carrier_id=carrier_id)
+    if granted_by is not None:
+        own = {scope for scope in scopes if granted_by.has_perm(PERMISSION_OF_SCOPE[scope].full_name)}
+        _refuse_scopes(set(scopes) - own, "You may not do yourself what this key would:")
     if lives is not None and lives <= timedelta(0):
         raise KeyRefused("A key lives at least a day.", field="expires_in_days")
     if requests_per_second is not None and not 1 <= requests_per_second <= MOST_PER_SECOND:

@@ -20,11 +20,9 @@ SWEEPS_BEFORE_FAILED = 10
 _CONFLICTS = {"40P01", "40001"}  # deadlock detected, could not serialise
 _SERVER_GONE = ("08", "57P")  # connection exceptions; shut down or restarted by its operator
 
-# Whether the source is still what it was when the message was found to be its own: a revoked secret ends here at once.
-_SOURCE_AS_KNOWN = """(
-    %s::bigint IS NULL
-    OR EXISTS (SELECT 1 FROM settlements_eventsource src WHERE src.id = %s AND src.revision = %s AND src.active)
-)"""
+# Whether source and secret are still what they were when the message was found to be theirs: what was revoked ends here
+# at once, also while the message waited for the lock of the shipment (the first argument).
+_SOURCE_AS_KNOWN = "settlements_source_as_known({locked}, %s::bigint, %s::bigint, %s::bigint)"
 # Locks the shipment and stores the message as processed, which it is when this transaction commits.
 # No row: the message was stored before, the shipment is a new one, or the source has changed.
 _STORE = f"""
@@ -33,13 +31,13 @@ _STORE = f"""
         occurred_at_was_naive, received_at, received_from, body, state, processed_at, settlements_created, sweeps,
         error)
     SELECT %s, %s, %s, shipment.id, %s, %s, %s, now(), %s, %s, 'PROCESSED', %s, 0, 0, '' FROM shipment
-    WHERE {_SOURCE_AS_KNOWN}
+    WHERE {_SOURCE_AS_KNOWN.format(locked="shipment.id")}
     ON CONFLICT (source_id, message_id) DO NOTHING
     RETURNING id, shipment_id
 """
 _EARLIER = f"""
     SELECT source.as_known, e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
-    FROM (SELECT {_SOURCE_AS_KNOWN} AS as_known) source
+    FROM (SELECT {_SOURCE_AS_KNOWN.format(locked="0")} AS as_known) source
     LEFT JOIN settlements_shipmentevent e ON e.source_id = %s AND e.message_id = %s
     LEFT JOIN settlements_shipment p ON p.id = e.shipment_id
 """
@@ -134,10 +132,16 @@ def receive(message: Message, *, now: datetime) -> Receipt:
 
 
 def _keep(message: Message, error: DatabaseError, *, now: datetime) -> Receipt:
-    """Stores what was refused as late as at COMMIT, where only deferred guards speak, and leaves it to the sweep."""
+    """Stores what was refused as late as at COMMIT, where only deferred guards speak, and leaves it to the sweep.
+
+    A source that changed between two looks at it is refused by the table's own guard: that is SourceChanged too.
+    """
     with transaction.atomic(durable=True):
         stored = _store(message, now)
         if stored is None:
+            found = earlier(message)
+            if found is not None:
+                return found
             raise error
         logger.error("Shipment event %s was refused at commit and waits for the sweep", stored[0], exc_info=error)
         note_failure(stored[0], error, swept=False)
@@ -254,13 +258,13 @@ def note_failure(event_id: int, error: Exception, *, swept: bool) -> None:
 def _refuse_memories(source: Source) -> None:
     """Raises SourceChanged unless the source is still what it was when it was read."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_SOURCE_AS_KNOWN}", _as_known(source))
+        cursor.execute(f"SELECT {_SOURCE_AS_KNOWN.format(locked='0')}", _as_known(source))
         if not cursor.fetchone()[0]:
             raise SourceChanged(f"source {source.pk} has changed since it was read")
 
 
-def _as_known(source: Source) -> tuple[int | None, int, int | None]:
-    return source.revision, source.pk, source.revision
+def _as_known(source: Source) -> tuple[int, int | None, int | None]:
+    return source.pk, source.revision, source.secret
 
 
 def earlier(message: Message) -> Receipt | None:

@@ -9,7 +9,7 @@ from settlements import redaction, sources
 from settlements.models.event_source import MOST_PER_SECOND
 from settlements.permissions import GRANTABLE, Scope
 from settlements.statuses import EVENT_WORDS
-from settlements.values import InvalidValue, visible_text
+from settlements.values import LONGEST_NAME, InvalidValue, visible_text
 
 LONGEST_REASON: Final = 500
 DEFAULT_DAYS: Final = 365
@@ -33,12 +33,12 @@ class VisibleField(forms.CharField):
 
 def _name(help_text: str = _NAME_HELP) -> forms.SlugField:
     return forms.SlugField(
-        max_length=sources.LONGEST_NAME,
+        max_length=LONGEST_NAME,
         help_text=help_text,
         error_messages={
             "required": "A name is needed.",
             "invalid": "A name has letters without accents, digits, - and _ only.",
-            "max_length": f"A name has at most {sources.LONGEST_NAME} characters.",
+            "max_length": f"A name has at most {LONGEST_NAME} characters.",
         },
     )
 
@@ -165,12 +165,12 @@ class KeyForm(forms.Form):
     name = _name()
     service = forms.SlugField(
         label="Name of the service",
-        max_length=sources.LONGEST_NAME,
+        max_length=LONGEST_NAME,
         required=False,
         help_text="Only for a service: letters, digits, - and _; what it does is recorded in this name",
         error_messages={
             "invalid": "A service's name has letters without accents, digits, - and _ only.",
-            "max_length": f"A service's name has at most {sources.LONGEST_NAME} characters.",
+            "max_length": f"A service's name has at most {LONGEST_NAME} characters.",
         },
     )
     carrier_id = _carrier(

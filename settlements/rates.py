@@ -9,6 +9,7 @@ within a tenth of a second; what it does not spend is lost to the caller. Limits
 """
 
 import logging
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _PORTIONS: Final = 100
 _KEPT_SECONDS: Final = 0.1
 _MOST_PORTIONS: Final = 10_000
 _MICROSECONDS: Final = 1_000_000
+_CERT_FLAG: Final = re.compile(r"(ssl_cert_reqs=)CERT_([A-Z]+)")
 _SPEND: Final = """
     local clock = redis.call('TIME')
     local now = clock[1] * 1000000 + clock[2]
@@ -90,6 +92,7 @@ class _Counter:
             socket_connect_timeout=_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
+        client.connection_pool.make_connection()  # a URL that makes none is a wrong setting, not Redis being away
         self._script = client.register_script(_SPEND)
         self._away_until = 0.0
         self._portions: dict[str, _Portion] = {}
@@ -131,6 +134,9 @@ class _Counter:
         with self._lock:
             if len(self._portions) >= _MOST_PORTIONS:
                 self._portions.clear()
+            present = self._portions.get(name)
+            if present is not None and time.monotonic() < present.until:
+                portion.left += present.left  # another thread's, taken at the same time
             self._portions[name] = portion
 
 
@@ -140,6 +146,8 @@ def _counter(url: str) -> _Counter:
 
 
 def plain_url(url: str) -> str:
-    """Celery's URL as redis-py reads it: sockets have another scheme there, and another word for the number."""
+    """Celery's URL as redis-py reads it: sockets have another scheme there, and numbers and flags other words."""
     scheme, separator, rest = url.partition("redis+socket://")
-    return f"unix://{rest.replace('virtual_host=', 'db=')}" if separator and not scheme else url
+    if separator and not scheme:
+        url = f"unix://{rest.replace('virtual_host=', 'db=')}"
+    return _CERT_FLAG.sub(lambda found: found[1] + found[2].lower(), url)

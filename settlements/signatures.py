@@ -16,6 +16,7 @@ from typing import Final
 PREFIX: Final = "whsec_"
 TOLERANCE: Final = timedelta(minutes=5)
 LONGEST_ID: Final = 255
+NOT_SIGNED: Final = "No signature in webhook-signature is one by a live secret of this source."
 
 _SECRET_BYTES: Final = 32
 _FEWEST_SECRET_BYTES, _MOST_SECRET_BYTES = 24, 64
@@ -74,7 +75,7 @@ def verify(
         # All are compared, in constant time each: how long it takes tells nothing of a digest.
         if sum(hmac.compare_digest(expected, digest) for digest in given):
             return place
-    raise InvalidSignature("No signature in webhook-signature is one by a live secret of this source.")
+    raise InvalidSignature(NOT_SIGNED)
 
 
 def _check_time(timestamp: str, now: datetime) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
 
 from rails import sealing
 from settlements import signatures
@@ -15,11 +16,11 @@ from settlements.models import EventSource, SourceSecret
 from settlements.models.event_source import MOST_PER_SECOND
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import EVENT_WORDS, EventType
+from settlements.values import NAME, NAME_RULE
 
 logger = logging.getLogger(__name__)
 
 PLATFORM: Final = "platform"
-LONGEST_NAME: Final = 50
 # A payee must not free its own hold-back (SPEC section 4).
 DEFAULT_OF_A_CARRIER: Final = tuple(word for word in EVENT_WORDS if word != EventType.CLAIM_WINDOW_CLOSED)
 OVERLAP: Final = timedelta(hours=24)
@@ -47,13 +48,15 @@ class SourceNotFound(Refusal):
 class Source:
     """Who posts: its row, for a carrier the `carrier_id` that bounds its reach, and the event types it may post.
 
-    `revision` is that of the row when it was read: who stores something in its name demands that it still holds.
+    `revision` is that of the row when it was read, `secret` the one that signed: who stores something in its name
+    demands that both still hold.
     """
 
     pk: int
     carrier_id: str = ""
     allowed_event_types: frozenset[str] | None = None
     revision: int | None = None
+    secret: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,18 @@ def known(name: str, *, fresh: bool = False) -> Known | None:
         elif name in _remembered or len(_remembered) < _MOST_REMEMBERED:
             _remembered[name] = found
     return found
+
+
+def has_changed(remembered: Known) -> bool:
+    """Whether the source is no longer what is remembered of it: one look, where reading it anew opens every secret."""
+    now_live = SourceSecret.objects.filter(source=OuterRef("pk"), revoked_at__isnull=True).order_by("-pk")
+    row = (
+        EventSource.objects.filter(name=remembered.name)
+        .annotate(live=ArraySubquery(now_live.values("pk")))
+        .values_list("revision", "live")
+        .first()
+    )
+    return row != (remembered.source.revision, [secret.pk for secret in remembered.secrets])
 
 
 def forget() -> None:
@@ -166,6 +181,8 @@ def create(
 
     Raises SourceRefused.
     """
+    if not NAME.fullmatch(name):
+        raise SourceRefused(NAME_RULE, field="name")
     carrier = bool(carrier_id)
     default = DEFAULT_OF_A_CARRIER if carrier else ()
     allowed = list(default if allowed_event_types is None else allowed_event_types)

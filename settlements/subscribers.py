@@ -14,6 +14,7 @@ from settlements import calling, signatures
 from settlements.models import Subscriber, SubscriberSecret
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import SETTLEMENT_NEWS
+from settlements.values import NAME, NAME_RULE
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ def create(
     """A subscriber and its first secret, which is told here and never again; with a `carrier_id` it is told of that
     carrier's settlements alone. Raises SubscriberRefused.
     """
+    if not NAME.fullmatch(name):
+        raise SubscriberRefused(NAME_RULE, field="name")
     _check(url, event_types)
     with transaction.atomic():
         try:

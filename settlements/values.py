@@ -13,6 +13,10 @@ Word = TypeVar("Word", bound=StrEnum)
 
 MAX_ID: Final = 2**63 - 1
 MAX_TEXT: Final = 200
+# What a source, a key or a subscriber may be called.
+NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
+LONGEST_NAME: Final = 50
+NAME_RULE: Final = "A name has 1 to 50 letters, digits, - and _."
 MAX_FRACTION_DIGITS: Final = 20
 
 # Control characters, line and paragraph separators, and the marks that turn the reading direction of what follows.

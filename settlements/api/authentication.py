@@ -3,8 +3,8 @@
 Sessions are for the admin: a cookie is no credential here.
 """
 
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from django.conf import settings
@@ -19,6 +19,7 @@ from settlements.api.errors import Refused, unauthenticated
 from settlements.models import ApiKey
 from settlements.permissions import ALL, DECISIONS, GRANTABLE, Scope
 from settlements.rates import Allowance
+from settlements.values import NAME
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 DEMO_ACTOR: Final = "demo"
@@ -27,7 +28,6 @@ DEMO_REQUESTS_PER_SECOND: Final = 5_000
 SOURCE_HEADER: Final = "X-Event-Source"
 
 _BEARER: Final = "bearer "
-_SOURCE_NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{sources.LONGEST_NAME}}}")
 _LONGEST_USERNAME: Final = 150
 _OTHER_SITES: Final = frozenset({"cross-site", "same-site"})
 _SIGNATURE_HEADERS: Final = ("HTTP_WEBHOOK_SIGNATURE", "HTTP_WEBHOOK_TIMESTAMP", "HTTP_X_EVENT_SOURCE")
@@ -92,16 +92,16 @@ def _allowance(key: ApiKey) -> Allowance:
 
 def _of_source(request: HttpRequest, body: bytes, *, fresh: bool) -> Caller:
     name = request.META.get("HTTP_X_EVENT_SOURCE", "")
-    found = sources.known(name, fresh=fresh) if _SOURCE_NAME.fullmatch(name) else None
+    found = sources.known(name, fresh=fresh) if NAME.fullmatch(name) else None
     if found is None:
-        raise unauthenticated("invalid_signature", f"{SOURCE_HEADER} names no event source.")
+        raise unauthenticated("invalid_signature", f"{signatures.NOT_SIGNED} Is {SOURCE_HEADER} right?")
     try:
         secret = _verified(request, body, found)
     except signatures.InvalidSignature as error:
         # The memory may be older than the secret.
-        if not fresh:
+        if not fresh and sources.has_changed(found):
             return _of_source(request, body, fresh=True)
-        raise unauthenticated("invalid_signature", str(error)) from None
+        raise unauthenticated("invalid_signature", f"{error} Is {SOURCE_HEADER} right?") from None
     sources.note_use(secret, now=timezone.now())
     return Caller(
         kind=CallerKind.SOURCE,
@@ -111,7 +111,7 @@ def _of_source(request: HttpRequest, body: bytes, *, fresh: bool) -> Caller:
         scopes=frozenset({Scope.EVENTS_WRITE}),
         carrier_id=found.source.carrier_id,
         expires_at=secret.expires_at,
-        source=found.source,
+        source=replace(found.source, secret=secret.pk),
         allowance=_allowance_of_source(found),
     )
 

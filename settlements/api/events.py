@@ -22,6 +22,7 @@ from settlements.api.headers import visible_header
 from settlements.api.rendering import answer
 from settlements.api.words import PING, EventWord
 from settlements.permissions import Scope
+from settlements.refusals import Refusal
 from settlements.rehearsal import Rehearsal
 from settlements.statuses import EventState
 
@@ -47,6 +48,16 @@ class ShipmentEventWebhook(Endpoint):
         if dry_run:
             return _rehearsed(self._in_its_name(message, rehearsal.of_message))
         return _answer(self._in_its_name(message, partial(inbox.receive, now=now)))
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Who was remembered, and is refused, is looked at anew first: what has ended is told nothing but that."""
+        caller = getattr(self, "caller", None)
+        if caller is not None and caller.kind is CallerKind.SOURCE and isinstance(exc, Refused | Refusal):
+            try:
+                self.identified(fresh=True)
+            except Refused as refused:
+                exc = refused
+        return super().handle_exception(exc)
 
     def _message(self, request: Request, *, now: datetime) -> Callable[..., inbox.Message]:
         """The message in the body, which wants only its source and actor."""

@@ -10,6 +10,7 @@ from settlements.models import guards
 from settlements.models.event_source import MOST_PER_SECOND
 from settlements.models.source_guards import ENDS_ONCE
 from settlements.permissions import GRANTABLE, OF_A_CARRIER
+from settlements.values import NAME
 
 # Plain strings, for migrations keep them.
 _GRANTABLE_SCOPES = sorted(scope.value for scope in GRANTABLE)
@@ -40,6 +41,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = "API key"
         constraints = [
+            models.CheckConstraint(condition=Q(name__regex=f"^{NAME.pattern}$"), name="a_key_has_a_plain_name"),
             models.CheckConstraint(
                 condition=Q(user__isnull=True) ^ Q(service=""), name="a_key_belongs_to_a_user_or_a_service"
             ),

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from settlements.models import guards
 from settlements.models.source_guards import ENDS_ONCE, REVISION_RISES
+from settlements.values import NAME
 
 MOST_PER_SECOND = 100_000
 
@@ -34,6 +35,7 @@ class EventSource(models.Model):
     class Meta:
         permissions = [("manage_integrations", "Can manage event sources, API keys and subscribers")]
         constraints = [
+            models.CheckConstraint(condition=Q(name__regex=f"^{NAME.pattern}$"), name="a_source_has_a_plain_name"),
             models.CheckConstraint(
                 condition=Q(kind="platform", carrier_id="") | (Q(kind="carrier") & ~Q(carrier_id="")),
                 name="a_carrier_source_names_its_carrier",

@@ -51,6 +51,7 @@ class FreightToken(models.Model):
             ),
             models.UniqueConstraint(fields=["id", "shipment"], name="token_with_its_shipment"),
         ]
+        indexes = [models.Index(fields=["carrier_id", "id"], condition=~Q(carrier_id=""), name="tokens_of_a_carrier")]
         triggers = [*guards.never_removed(), guards.fixed("id", "shipment_id")]
 
     def __str__(self) -> str:

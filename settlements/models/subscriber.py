@@ -10,6 +10,7 @@ from settlements.models.settlement import MilestoneSettlement
 from settlements.models.source_guards import ENDS_ONCE
 from settlements.models.subscriber_guards import DELIVERY_EDGES, DELIVERY_ROW
 from settlements.statuses import SETTLEMENT_NEWS, DeliveryState
+from settlements.values import NAME
 
 # Plain strings, for migrations keep them.
 _NEWS = [news.value for news in SETTLEMENT_NEWS]
@@ -30,6 +31,7 @@ class Subscriber(models.Model):
     class Meta:
         default_permissions = ("view",)
         constraints = [
+            models.CheckConstraint(condition=Q(name__regex=f"^{NAME.pattern}$"), name="a_subscriber_has_a_plain_name"),
             models.CheckConstraint(
                 condition=Q(event_types__len__gte=1, event_types__contained_by=_NEWS),
                 name="a_subscriber_is_told_of_known_events",

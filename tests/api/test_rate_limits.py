@@ -157,6 +157,8 @@ def test_the_demo_client_may_ask_a_thousand_times_a_second_and_more(client: Clie
         ("redis+socket:///a/r.sock?virtual_host=2", "unix:///a/r.sock?db=2"),
         ("redis://:secret@host:6380/1", "redis://:secret@host:6380/1"),
         ("rediss://host/0", "rediss://host/0"),
+        ("rediss://host/0?ssl_cert_reqs=CERT_REQUIRED", "rediss://host/0?ssl_cert_reqs=required"),
+        ("rediss://host/0?ssl_cert_reqs=none", "rediss://host/0?ssl_cert_reqs=none"),
     ],
 )
 def test_celerys_url_is_read_as_redis_reads_it(url: str, plain: str) -> None:
