@@ -68,12 +68,13 @@ def create(
 ) -> tuple[ApiKey, str]:
     """A key of a staff user or of a service; its text is told here and never again. Raises KeyRefused.
 
-    Nobody grants a scope they do not have themselves; None, the operator's shell, may grant any.
+    Nobody grants a service a scope they do not have themselves; None, the operator's shell, may grant any. A person's key
+    needs no such bound: it never does more than its person may.
     """
     if not NAME.fullmatch(name):
         raise KeyRefused(NAME_RULE, field="name")
     _check(scopes, user=user, service=service, carrier_id=carrier_id)
-    if granted_by is not None:
+    if user is None and granted_by is not None:
         own = {scope for scope in scopes if granted_by.has_perm(PERMISSION_OF_SCOPE[scope].full_name)}
         _refuse_scopes(set(scopes) - own, "You may not do yourself what this key would:")
     if lives is not None and lives <= timedelta(0):

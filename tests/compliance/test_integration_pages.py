@@ -297,6 +297,17 @@ def test_nobody_makes_a_key_in_another_persons_name(staff, superuser):
     assert (key.user, key.created_by) == (me, "user:ona")
 
 
+@pytest.mark.parametrize("superuser", [False, True])
+def test_nobody_grants_a_service_what_they_may_not_do_themselves(staff, superuser):
+    client = logged_in(staff(Role.OPERATIONS, "ona", is_superuser=superuser))
+    answer = client.post(
+        NEW_KEY, a_new_key(owner="service", service="tms", scopes=["intents:read", "intents:complete"])
+    )
+    assert ApiKey.objects.count() == int(superuser)
+    if not superuser:
+        assert errors(answer)["scopes"] == ["You may not do yourself what this key would: intents:complete."]
+
+
 def test_a_change_holds_from_the_next_message_on(browser):
     source = a_source()
     answer = browser.post(f"{SOURCES}{source.pk}/edit/", change(source, active=""))
