@@ -68,8 +68,8 @@ def create(
 ) -> tuple[ApiKey, str]:
     """A key of a staff user or of a service; its text is told here and never again. Raises KeyRefused.
 
-    Nobody grants a service a scope they do not have themselves; None, the operator's shell, may grant any. A person's key
-    needs no such bound: it never does more than its person may.
+    Nobody grants a service a scope they do not have themselves; None, the operator's shell, may grant any. A person's
+    key needs no such bound: it never does more than its person may.
     """
     if not NAME.fullmatch(name):
         raise KeyRefused(NAME_RULE, field="name")
