@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline
 from settlements import redelivery, subscribers
+from settlements.admin_search import number
 from settlements.models import Subscriber, SubscriberSecret
 from settlements.permissions import Permission
 from settlements.refusals import Refusal
@@ -158,7 +159,8 @@ class SubscriberAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         acts = ACTS if may_manage(request) else ()
-        live = subscribers.live_secrets(int(object_id), now=timezone.now()) if object_id.isdigit() and acts else ()
+        key = number(object_id)
+        live = subscribers.live_secrets(key, now=timezone.now()) if key is not None and acts else ()
         context = {**(extra_context or {}), "acts": acts, "live_secrets": live}
         return super().change_view(request, object_id, form_url, context)
 
