@@ -1,16 +1,23 @@
 """What staff can look up about recipients, rails and books; nothing is edited here."""
 
+import re
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final, cast
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from rails.models import Account, JournalEntry, Posting, RailSwitch, Recipient, RecipientEdit
 from rails.money import EXPONENTS, Money
+
+# As Django's filters spell what they ask of their column.
+_PLAIN_LOOKUP: Final = re.compile(r"__(?:(?:id__)?exact|gte|lt|isnull|isempty)$")
+_ROW_ID: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class NewestPaginator(Paginator):  # type: ignore[type-arg]
@@ -49,6 +56,23 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
+    # What our own links into a list ask for, beside its filters.
+    linked_by: ClassVar[frozenset[str]] = frozenset()
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Only what the list's filters and our links ask: other columns would tell what the pages do not show."""
+        if "\x00" in str(value):
+            return False
+        return lookup in self.linked_by or _PLAIN_LOOKUP.sub("", lookup) in self._filtered_columns(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not all(_ROW_ID.fullmatch(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            raise BadRequest("a selected row has a number")
+        return super().changelist_view(request, extra_context)
+
+    def _filtered_columns(self, request: HttpRequest) -> set[str]:
+        filters = [each[0] if isinstance(each, tuple) else each for each in self.get_list_filter(request)]
+        return {each if isinstance(each, str) else str(getattr(each, "parameter_name", "")) for each in filters}
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

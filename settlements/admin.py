@@ -205,6 +205,7 @@ class HoldsOfSettlement(RelatedInline):
 
 @admin.register(MilestoneSettlement)
 class MilestoneSettlementAdmin(ByIntent):
+    linked_by = frozenset({"event__id__exact"})
     list_display = [
         "id", "shipment", "event_type", amount, "status", "strategy", "recipient", "rail", "reference", "created_at",
     ]  # fmt: skip

@@ -128,9 +128,6 @@ class SubscriberAdmin(ReadOnlyAdmin):
         where = "url" if may_manage(request) else address
         return ["name", where, "event_types", "carrier_id", "active", "created_by", "created_at"]
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup.partition("__")[0] != "url" and super().lookup_allowed(lookup, value, request)
-
     def get_urls(self) -> list[URLPattern]:
         site = self.admin_site
         acts = [

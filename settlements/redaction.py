@@ -22,7 +22,17 @@ _HARMLESS_WORDS: Final = ("freighttoken",)
 _SECRET_TEXT: Final = re.compile(
     r"(?P<kind>\b(?:whsec|cpk|sk_live|sk_test|rk_live|rk_test)_|\bBearer\s+)[^\s\"'<>,;\\]+", re.ASCII | re.IGNORECASE
 )
-_ACCOUNT: Final = re.compile(r"(?<![0-9])(?:[0-9]{12,19}|[0-9]{4}(?:[ -][0-9]{4}){2,3}(?:[ -][0-9]{1,3})?)(?![0-9])")
+# An IBAN is two letters, two digits and 11 to 30 letters or digits (ISO 13616); the rest are runs and groups of digits.
+_ACCOUNT: Final = re.compile(
+    r"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?=[A-Z]{0,4}[0-9]{7})[A-Z0-9]{11,30}(?![0-9A-Za-z])"
+    r"|(?<![0-9])(?:[0-9]{12,}|[0-9]{4}(?:[ -][0-9]{4}){2,3}(?:[ -][0-9]{1,3})?)(?![0-9])"
+)
+# What a URL says of who calls it, and name=value pairs whose name sounds secret.
+_IN_A_URL: Final = re.compile(
+    r"(?P<before>://)[^/\s\"'<>@]{1,200}(?=@)"
+    r"|(?P<name>\b[a-z_-]{0,20}(?:password|passwd|secret|token|api[_-]?key|signature|credential)=)[^&\s\"'<>]+",
+    re.ASCII | re.IGNORECASE,
+)
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\n]+) | (?P<string>"(?:[^"\\]|\\.)*") | (?P<scalar>[^\s\[\]{}:,"]+) | (?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
@@ -37,7 +47,8 @@ class _Token:
 
 def text(words: str) -> str:
     """Plain words without what looks like a secret; account and card numbers keep their last four digits."""
-    return _ACCOUNT.sub(_last_four, _SECRET_TEXT.sub(rf"\g<kind>{HIDDEN}", words))
+    without_keys = _SECRET_TEXT.sub(rf"\g<kind>{HIDDEN}", words)
+    return _ACCOUNT.sub(_last_four, _IN_A_URL.sub(_hidden, without_keys))
 
 
 def as_received(body: str) -> str:
@@ -114,6 +125,10 @@ def _decoded(literal: str) -> str:
         return str(json.loads(literal, strict=False))
     except ValueError:
         return literal
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return f"{found['before'] or found['name']}{HIDDEN}"
 
 
 def _last_four(found: re.Match[str]) -> str:

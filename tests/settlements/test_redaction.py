@@ -82,3 +82,34 @@ def test_what_holds_no_secret_says_the_same_in_both_layouts(value, indent):
 def test_what_is_no_json_is_shown_all_the_same(body):
     assert isinstance(redaction.as_received(body), str)
     assert isinstance(redaction.pretty(body), str)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("pay DE89370400440532013000 now", "pay ******************3000 now"),
+        ("NL91ABNA0417164300", "**************4300"),
+        ("FR1420041010050500013M02606", "***********************2606"),
+        ("GB82WEST12345698765432.", "******************5432."),
+        ("1" * 25, "*" * 21 + "1111"),
+        ("https://u:p@x/hooks", "https://[redacted]@x/hooks"),
+        ("https://x/?api_key=abc&a=1&password=hunter2", "https://x/?api_key=[redacted]&a=1&password=[redacted]"),
+        ("access_token=abc;", "access_token=[redacted]"),
+    ],
+)
+def test_accounts_and_addresses_keep_their_secrets(words: str, shown: str) -> None:
+    assert redaction.text(words) == shown
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["SHIP-BOZZA-001", "2025-11-07T15:30:00Z", "MSKU1234567", "12345678901", "AB12CDEFGHIJKLMNOP", "token: 7",
+     "https://x/a?b=c", "a@b.example"],
+)  # fmt: skip
+def test_what_is_no_secret_is_shown_as_it_is(words: str) -> None:
+    assert redaction.text(words) == words
+
+
+@pytest.mark.parametrize("unit", ["A", "AA11A", "1 ", "://", "token", "://a", "api_", "0000-"])
+def test_hostile_texts_are_read_to_their_end(unit: str) -> None:
+    assert redaction.text(unit * (65_536 // len(unit)))
