@@ -63,7 +63,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Only what the list's filters and our links ask: other columns would tell what the pages do not show."""
         if "\x00" in str(value):
             return False
-        return lookup in self.linked_by or _PLAIN_LOOKUP.sub("", lookup) in self._filtered_columns(request)
+        return (
+            lookup == "pk"
+            or lookup in self.linked_by
+            or _PLAIN_LOOKUP.sub("", lookup) in self._filtered_columns(request)
+        )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if not all(_ROW_ID.fullmatch(key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):

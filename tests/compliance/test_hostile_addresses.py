@@ -12,7 +12,8 @@ from tests.compliance.conftest import logged_in
 
 OURS = [model for model in admin.site._registry if model._meta.app_label in {"rails", "settlements", "compliance"}]
 HOSTILE = [
-    "?id__exact=%00", "?id=abc", "?pk__in=1,x", "?created_at__gte=nonsense", "?created_at__gte=%00", "?q=%00",
+    "?id__exact=%00", "?id=abc", "?pk=abc", "?pk=%00", "?pk=99999999999999999999", "?pk__in=1,x",
+    "?created_at__gte=nonsense", "?created_at__gte=%00", "?q=%00",
     "?q=%F0%9F%9A%9A", "?q=" + "9" * 40, "?p=abc", "?p=-1", "?p=99999999999", "?o=x", "?o=99", "?all=%00",
     "?body__regex=(", "?message_id=%00", "?answer__contains=%00", "?event_type__exact=%00", "?status=%00",
     "?kind__exact=%00", "?active__exact=2", "?e=1", "?__proto__=1", "?_facets=%00", "?source__id__exact=abc",

@@ -166,7 +166,7 @@ def test_a_refused_request_does_not_use_its_key_up(api: Api) -> None:
     assert api.post("/payment_intents", body, idempotency_key="k").status_code == 201
 
 
-@pytest.mark.parametrize("key", ["", " ", "é", "k" * 201])
+@pytest.mark.parametrize("key", ["", " ", "é", "k" * 256])
 def test_a_key_that_is_no_visible_text_is_refused(api: Api, key: str) -> None:
     token, _ = api.token()
     answer = api.post("/payment_intents", {"freight_token_id": token, "amount": 1}, idempotency_key=key)
