@@ -110,7 +110,7 @@ _REHEARSED: Final = {
     "would_create": [examples.PLANNED],
     "first_answer": None,
     "milestone_settlements_created": 0,
-    "message": "This would create 1 milestone settlement(s); nothing was stored.",
+    "message": "Would create 1 milestone settlement(s).",
 }
 
 OPERATIONS: Final = (
