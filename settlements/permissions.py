@@ -23,6 +23,9 @@ class Permission(StrEnum):
     READ_QUEUE = "read_queue"
     DECIDE_SETTLEMENT = "decide_settlement"
     HOLD_SETTLEMENT = "hold_settlement"
+    ASSIGN_SETTLEMENT = "assign_settlement"
+    ANNOTATE_SETTLEMENT = "annotate_settlement"
+    OVERSEE_DECISIONS = "oversee_decisions"
     MANAGE_INTEGRATIONS = "manage_integrations"
 
     @property

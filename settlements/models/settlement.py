@@ -54,6 +54,9 @@ class MilestoneSettlement(models.Model):
             ("read_queue", "Can read the review queue"),
             ("decide_settlement", "Can approve and reject settlements"),
             ("hold_settlement", "Can hold, lift and extend settlements"),
+            ("assign_settlement", "Can assign settlements to officers"),
+            ("annotate_settlement", "Can add notes and evidence to settlements"),
+            ("oversee_decisions", "Can read how officers decide"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["intent", "event_type"], name="one_settlement_per_intent_and_event"),

@@ -40,7 +40,7 @@ def test_only_compliance_decides_and_holds():
 
 
 def test_the_auditor_only_reads():
-    assert ROLES[Role.AUDITOR] == READS
+    assert ROLES[Role.AUDITOR] == READS | {P.OVERSEE_DECISIONS}
 
 
 def test_installing_again_repairs_a_group_and_is_otherwise_without_effect(db):

@@ -1,4 +1,4 @@
-"""What the admin shows of compliance work; no tables of its own yet."""
+"""The review queue as the admin knows it; no table of its own."""
 
 from settlements.models import MilestoneSettlement
 

@@ -1,0 +1,87 @@
+"""One settlement of the review queue: everything about it on one page, and a form with a reason for every act."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+
+from compliance import reviews
+from compliance.acts import ACTS, Act
+from compliance.forms import DecisionForm, ReasonForm
+from compliance.pages import STATUS_CODES, may, officer, render, require
+from compliance.reviews import Review
+from compliance.templatetags.review_words import money, words
+from settlements.locks import SettlementNotFound
+from settlements.permissions import Permission
+from settlements.refusals import Refusal
+
+
+def review_view(request: HttpRequest, milestone_id: int) -> HttpResponse:
+    """One settlement with everything that speaks for and against it."""
+    require(request, Permission.READ_QUEUE)
+    review = _review(milestone_id)
+    possible = [act for act in ACTS.values() if act.is_possible(review) and may(request, act.permission)]
+    context = {"title": _title(review), "review": review, "acts": possible}
+    return render(request, "review.html", context)
+
+
+def act_view(request: HttpRequest, milestone_id: int, act: Act) -> HttpResponse:
+    """GET: the form. POST: the act, by the officer who is logged in."""
+    require(request, Permission.READ_QUEUE)
+    require(request, act.permission)
+    review = _review(milestone_id)
+    if request.method != "POST":
+        seen = request.GET.get("version", review.version)
+        stale = "The settlement has changed since you looked at it; this is how it is now."
+        return _page(request, review, act, _form(act, review), refused=stale if seen != review.version else "")
+    form = _form(act, review, request.POST)
+    if not form.is_valid():
+        return _page(request, review, act, form, status=400)
+    try:
+        message = act.perform(
+            milestone_id,
+            officer=officer(request),
+            reason=form.cleaned_data["reason"],
+            version=form.cleaned_data.get("version", ""),
+            now=timezone.now(),
+        )
+    except Refusal as refusal:
+        # Shown with the settlement as it is now; the reason is kept, the version is the new one.
+        review = _review(milestone_id)
+        again = _form(act, review, reason=form.cleaned_data["reason"])
+        return _page(request, review, act, again, refused=refusal.detail, status=STATUS_CODES[refusal.kind])
+    messages.success(request, f"{message}: {_title(review)}.")
+    return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
+
+
+def _page(
+    request: HttpRequest, review: Review, act: Act, form: ReasonForm, *, refused: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "title": f"{act.label}: {_title(review)}",
+        "review": review,
+        "act": act,
+        "form": form,
+        "refused": refused,
+        "possible": act.is_possible(review),
+    }
+    return render(request, "act.html", context, status=status)
+
+
+def _review(milestone_id: int) -> Review:
+    try:
+        return reviews.find(milestone_id, now=timezone.now())
+    except SettlementNotFound as missing:
+        raise Http404(missing.detail) from missing
+
+
+def _title(review: Review) -> str:
+    shipment = review.settlement.intent.shipment
+    return f"{money(review.amount)} at {words(review.settlement.event_type)}, shipment {shipment.shipment_id}"
+
+
+def _form(act: Act, review: Review, data: Any = None, *, reason: str = "") -> ReasonForm:
+    form_class = DecisionForm if act.bound_to_version else ReasonForm
+    return form_class(data, initial={"version": review.version, "reason": reason})

@@ -1,0 +1,5 @@
+"""What people leave behind when they decide; the settlements themselves belong to `settlements`."""
+
+from compliance.models.review_queue import ReviewQueue
+
+__all__ = ["ReviewQueue"]
