@@ -99,7 +99,7 @@ class TokenFactory(Factory[FreightToken]):
         recipient = kwargs.pop("recipient")
         token_id = kwargs.pop("id")
         push = TokenPush(recipient_id=recipient and recipient.recipient_id, **kwargs)
-        token, _ = tokens.put(token_id, push, now=now())
+        token, _ = tokens.put(token_id, push, actor=ACTOR, now=now())
         return token
 
 
