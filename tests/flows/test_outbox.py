@@ -12,7 +12,7 @@ from rails.models import JournalEntry
 from rails.money import Money
 from settlements import holds, lifecycle, release
 from settlements.lifecycle import Move, NewSettlement
-from settlements.models import AuditEvent, Delivery, FreightToken, MilestoneSettlement, PaymentIntent
+from settlements.models import AuditEvent, Delivery, FreightToken, MilestoneSettlement
 from settlements.policy import RiskPicture, decide_at_event
 from settlements.statuses import SETTLEMENT_NEWS, EventType, Origin
 from settlements.statuses import SettlementStatus as S
