@@ -4,8 +4,10 @@ import logging
 from pathlib import Path
 
 import environ as django_environ
+from django.templatetags.static import static
 
 from chainpay import environment
+from chainpay.navigation import SIDEBAR
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = environment.read(BASE_DIR)
@@ -27,7 +29,8 @@ CHAINFREIGHT_URL = ENVIRONMENT.chainfreight_url
 CHAINFREIGHT_TIMEOUT_SECONDS = ENVIRONMENT.chainfreight_timeout_seconds
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "chainpay.staff_site.StaffSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -54,6 +57,8 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "chainpay.urls"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 WSGI_APPLICATION = "chainpay.wsgi.application"
 APPEND_SLASH = False
 CSRF_FAILURE_VIEW = "settlements.api.error_pages.csrf_failure"
@@ -81,6 +86,25 @@ TEMPLATES = [
         },
     }
 ]
+
+UNFOLD = {
+    "SITE_TITLE": "ChainPay",
+    "SITE_HEADER": "ChainPay",
+    "SITE_SUBHEADER": "Freight settlement",
+    "SITE_SYMBOL": "local_shipping",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "chainpay.staff_site.environment",
+    "STYLES": [
+        lambda request: static("compliance/theme.css"),
+        lambda request: static("compliance/review.css"),
+    ],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
+    ],
+    "SIDEBAR": SIDEBAR,
+}
 
 _database = django_environ.Env.db_url_config(ENVIRONMENT.database_url)
 _database_options = _database.pop("OPTIONS", {})
@@ -112,8 +136,8 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.var / "static"
-# Development serves the apps' static files where they lie; `collectstatic` is a step of deployment only.
-WHITENOISE_USE_FINDERS = ENVIRONMENT.embedded_database
+# Development and the demo serve static files where the apps keep them; `collectstatic` is a step of deployment only.
+WHITENOISE_USE_FINDERS = ENVIRONMENT.embedded_database or ENVIRONMENT.demo
 
 # 64 KiB of JSON; the admin's forms are smaller still.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024

@@ -7,17 +7,13 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
+from compliance import admin_staff as admin_staff
 from compliance import item_pages, queue_pages
 from compliance.acts import ACTS
 from compliance.models import ReviewQueue
 from compliance.pages import may
 from rails.admin import ReadOnlyAdmin
 from settlements.permissions import Permission
-
-admin.site.site_header = "ChainPay"
-admin.site.site_title = "ChainPay"
-admin.site.index_title = "Overview"
-admin.site.site_url = None
 
 
 @admin.register(ReviewQueue)

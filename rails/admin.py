@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -14,6 +14,12 @@ from django.utils.functional import cached_property
 
 from rails.models import Account, JournalEntry, Posting, RailSwitch, Recipient, RecipientEdit
 from rails.money import EXPONENTS, Money
+
+# To the type checker django-unfold, which has no types, is the admin of Django that it extends.
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin, TabularInline
+else:
+    from unfold.admin import ModelAdmin, TabularInline
 
 # As Django's filters spell what they ask of their column.
 _PLAIN_LOOKUP: Final = re.compile(r"__(?:(?:id__)?exact|gte|lt|isnull|isempty)$")
@@ -49,13 +55,14 @@ def words(column: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
     return Words
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
     """Rows to read, for those with the view permission; they are written by the domain alone."""
 
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = NewestPaginator
+    list_fullwidth = True
     # What our own links into a list ask for, beside its filters.
     linked_by: ClassVar[frozenset[str]] = frozenset()
 
@@ -88,7 +95,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
+class ReadOnlyInline(TabularInline):  # type: ignore[type-arg]
     """Rows below the one they belong to, to read."""
 
     extra = 0

@@ -1,0 +1,88 @@
+"""What the admin's sidebar offers, in groups; who lacks a permission does not see the line."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+
+Item = dict[str, Any]
+
+
+def _may(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _list(title: str, app: str, model: str, icon: str) -> Item:
+    """A line for the list of a model, for those who may look it up."""
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "permission": _may(f"{app}.view_{model}"),
+    }
+
+
+SIDEBAR: Final = {
+    "show_search": False,
+    "show_all_applications": False,
+    "navigation": [
+        {
+            "items": [
+                {"title": "Overview", "icon": "space_dashboard", "link": reverse_lazy("admin:index")},
+                {
+                    "title": "Review queue",
+                    "icon": "fact_check",
+                    "link": reverse_lazy("admin:compliance_reviewqueue_changelist"),
+                    "permission": _may("settlements.read_queue"),
+                },
+            ],
+        },
+        {
+            "title": "Payments",
+            "items": [
+                _list("Payment intents", "settlements", "paymentintent", "request_quote"),
+                _list("Milestone settlements", "settlements", "milestonesettlement", "payments"),
+                _list("Recipients", "rails", "recipient", "local_shipping"),
+                _list("Freight tokens", "settlements", "freighttoken", "confirmation_number"),
+                _list("Shipments", "settlements", "shipment", "inventory_2"),
+            ],
+        },
+        {
+            "title": "Proof",
+            "items": [
+                _list("Audit events", "settlements", "auditevent", "history"),
+                _list("Approvals", "settlements", "approval", "verified_user"),
+                _list("Holds", "settlements", "hold", "front_hand"),
+                _list("Recipient edits", "rails", "recipientedit", "manage_history"),
+            ],
+        },
+        {
+            "title": "Books",
+            "items": [
+                _list("Journal entries", "rails", "journalentry", "menu_book"),
+                _list("Postings", "rails", "posting", "swap_horiz"),
+                _list("Accounts", "rails", "account", "account_balance"),
+                _list("Rail switches", "rails", "railswitch", "toggle_on"),
+            ],
+        },
+        {
+            "title": "Integrations",
+            "items": [
+                _list("Inbox", "settlements", "shipmentevent", "inbox"),
+                _list("Event sources", "settlements", "eventsource", "sensors"),
+                _list("API keys", "settlements", "apikey", "key"),
+                _list("Subscribers", "settlements", "subscriber", "webhook"),
+                _list("Deliveries", "settlements", "delivery", "outbox"),
+                _list("Idempotency keys", "settlements", "idempotencykey", "fingerprint"),
+            ],
+        },
+        {
+            "title": "Staff",
+            "items": [
+                _list("Logins", "auth", "user", "person"),
+                _list("Roles", "auth", "group", "groups"),
+            ],
+        },
+    ],
+}
