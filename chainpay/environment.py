@@ -45,6 +45,12 @@ class Environment:
     four_eyes_above: dict[str, Money]
     chainfreight_url: str
     chainfreight_timeout_seconds: int
+    idle_minutes: int
+    session_hours: int
+    recent_login_minutes: int
+    login_failures: int
+    lockout_minutes: int
+    trusted_proxies: int
     log_level: str
 
 
@@ -81,6 +87,12 @@ def read(base_dir: Path) -> Environment:
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
         chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
         chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
+        idle_minutes=_integer(env, "CHAINPAY_IDLE_MINUTES", 30, 1, 24 * 60),
+        session_hours=_integer(env, "CHAINPAY_SESSION_HOURS", 10, 1, 7 * 24),
+        recent_login_minutes=_integer(env, "CHAINPAY_RECENT_LOGIN_MINUTES", 30, 1, 24 * 60),
+        login_failures=_integer(env, "CHAINPAY_LOGIN_FAILURES", 5, 1, 100),
+        lockout_minutes=_integer(env, "CHAINPAY_LOCKOUT_MINUTES", 15, 1, 24 * 60),
+        trusted_proxies=_integer(env, "CHAINPAY_TRUSTED_PROXIES", 0, 0, 10),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 

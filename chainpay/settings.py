@@ -27,6 +27,12 @@ CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
 CHAINFREIGHT_URL = ENVIRONMENT.chainfreight_url
 CHAINFREIGHT_TIMEOUT_SECONDS = ENVIRONMENT.chainfreight_timeout_seconds
+CHAINPAY_IDLE_MINUTES = ENVIRONMENT.idle_minutes
+CHAINPAY_SESSION_HOURS = ENVIRONMENT.session_hours
+CHAINPAY_RECENT_LOGIN_MINUTES = ENVIRONMENT.recent_login_minutes
+CHAINPAY_LOGIN_FAILURES = ENVIRONMENT.login_failures
+CHAINPAY_LOCKOUT_MINUTES = ENVIRONMENT.lockout_minutes
+CHAINPAY_TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -36,12 +42,16 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "pgtrigger",
     "rest_framework",
     "drf_spectacular_sidecar",
     "rails",
     "settlements",
     "compliance",
+    "access",
 ]
 
 MIDDLEWARE = [
@@ -53,12 +63,34 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "chainpay.pages.Logins",
     "chainpay.pages.Messages",
+    "allauth.account.middleware.AccountMiddleware",
+    "access.sessions.SessionLimits",
+    "access.gate.SecondFactorGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "chainpay.urls"
-LOGIN_URL = "admin:login"
+
+# Logging in, by django-allauth with pages of our own (access/). Its rate limits count in a cache; access/lockout.py
+# counts in the database instead, so that nobody gets unlimited guesses while Redis is away.
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+ACCOUNT_ADAPTER = "access.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGIN_TIMEOUT = 5 * 60
+ACCOUNT_FORMS = {"login": "access.forms.LoginForm", "reauthenticate": "access.forms.ConfirmForm"}
+MFA_ADAPTER = "access.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_RATE_LIMITS = False
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "ChainPay"
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {"authenticate": "access.forms.CodeForm", "activate_totp": "access.forms.ActivateForm"}
+
 WSGI_APPLICATION = "chainpay.wsgi.application"
 APPEND_SLASH = False
 CSRF_FAILURE_VIEW = "settlements.api.error_pages.csrf_failure"
@@ -153,7 +185,7 @@ SECURE_HSTS_PRELOAD = _secure
 SESSION_COOKIE_SECURE = _secure
 CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_AGE = ENVIRONMENT.session_hours * 3600
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # the proxy in front redirects to https; the probes of /healthz come in plain http
