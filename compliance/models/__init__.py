@@ -1,5 +1,6 @@
 """What people leave behind when they decide; the settlements themselves belong to `settlements`."""
 
+from compliance.models.digest import DigestItem, ReviewDigest
 from compliance.models.review_queue import ReviewQueue
 
-__all__ = ["ReviewQueue"]
+__all__ = ["DigestItem", "ReviewDigest", "ReviewQueue"]
