@@ -24,6 +24,9 @@ CHAINPAY_DEMO = ENVIRONMENT.demo
 CHAINPAY_HOLD_SECONDS = ENVIRONMENT.hold_seconds
 CHAINPAY_SWEEP_SECONDS = ENVIRONMENT.sweep_seconds
 CHAINPAY_DELIVERY_SECONDS = ENVIRONMENT.delivery_seconds
+CHAINPAY_DIGEST_SECONDS = ENVIRONMENT.digest_seconds
+CHAINPAY_DIGEST_TO = ENVIRONMENT.digest_to
+CHAINPAY_BASE_URL = ENVIRONMENT.base_url
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
 CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
@@ -172,6 +175,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# EMAIL_BACKEND, EMAIL_HOST and the like, out of EMAIL_URL.
+globals().update(ENVIRONMENT.mail)
+EMAIL_TIMEOUT = 10  # seconds for each answer of the mail server
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.mail_from
 
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = ["chainpay.formats"]

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from compliance import recent, reviews
 from compliance.acts import ACTS, Act
-from compliance.forms import DecisionForm, ReasonForm
+from compliance.forms import ReasonForm
 from compliance.pages import STATUS_CODES, may, officer, render, require
 from compliance.reviews import Review
 from compliance.templatetags.review_words import money, words
@@ -48,9 +48,8 @@ def act_view(request: HttpRequest, milestone_id: int, act: Act) -> HttpResponse:
         message = act.perform(
             milestone_id,
             officer=officer(request),
-            reason=form.cleaned_data["reason"],
-            version=form.cleaned_data.get("version", ""),
             now=timezone.now(),
+            **form.cleaned_data,
         )
     except Refusal as refusal:
         # Shown with the settlement as it is now; the reason is kept, the version is the new one.
@@ -88,5 +87,4 @@ def _title(review: Review) -> str:
 
 
 def _form(act: Act, review: Review, data: Any = None, *, reason: str = "") -> ReasonForm:
-    form_class = DecisionForm if act.bound_to_version else ReasonForm
-    return form_class(data, initial={"version": review.version, "reason": reason})
+    return act.form(data, initial={"version": review.version, "reason": reason})

@@ -25,6 +25,7 @@ from settlements.inbox import Message, Receipt
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.models import Approval, EventSource, FreightToken, MilestoneSettlement, PaymentIntent
 from settlements.sources import Source
+from settlements.statuses import Channel
 from settlements.tokens import TokenPush
 
 LOW, MEDIUM, HIGH = Decimal("0.15"), Decimal("0.50"), Decimal("0.81")
@@ -102,7 +103,7 @@ class TokenFactory(Factory[FreightToken]):
         recipient = kwargs.pop("recipient")
         token_id = kwargs.pop("id")
         push = TokenPush(recipient_id=recipient and recipient.recipient_id, **kwargs)
-        token, _ = tokens.put(token_id, push, now=now())
+        token, _ = tokens.put(token_id, push, actor=ACTOR, now=now())
         return token
 
 
@@ -203,9 +204,9 @@ def log_in(client: Client, user: User) -> Client:
     return client
 
 
-def officer(user: User) -> Officer:
+def officer(user: User, channel: Channel = Channel.ITEM) -> Officer:
     """A user as the one who decides."""
-    return Officer(pk=user.pk, username=user.username)
+    return Officer(pk=user.pk, username=user.username, channel=channel)
 
 
 def approve(settlement: MilestoneSettlement, user: User, reason: str = "papers are in order") -> approvals.Decided:
@@ -217,5 +218,11 @@ def approve(settlement: MilestoneSettlement, user: User, reason: str = "papers a
 
 def approval_row(settlement: MilestoneSettlement, user: User, **others: Any) -> Approval:
     """An approval written past the domain, for the database to judge."""
-    values = {"decision": Approval.APPROVE, "reason": "test", "version": version_of(settlement.pk), "created_at": now()}
+    values = {
+        "decision": Approval.APPROVE,
+        "channel": Channel.ITEM,
+        "reason": "test",
+        "version": version_of(settlement.pk),
+        "created_at": now(),
+    }
     return Approval.objects.create(settlement=settlement, approver=user, **{**values, **others})
