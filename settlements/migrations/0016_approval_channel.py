@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     """Every decision tells how it came; those of before keep the word that nobody had asked."""
 
     dependencies = [
-        ('settlements', '0012_review_permissions'),
+        ('settlements', '0015_review_digest'),
     ]
 
     operations = [
