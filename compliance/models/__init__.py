@@ -2,6 +2,7 @@
 
 from compliance.models.assignment import Assignment
 from compliance.models.digest import DigestItem, ReviewDigest
+from compliance.models.opening import Opening
 from compliance.models.review_queue import ReviewQueue
 
-__all__ = ["Assignment", "DigestItem", "ReviewDigest", "ReviewQueue"]
+__all__ = ["Assignment", "DigestItem", "Opening", "ReviewDigest", "ReviewQueue"]

@@ -123,6 +123,9 @@ class Approval(models.Model):
             models.CheckConstraint(condition=Q(decision__in=["APPROVE", "REJECT"]), name="decision_is_known"),
             models.CheckConstraint(condition=~Q(reason=""), name="a_decision_has_a_reason"),
         ]
+        indexes = [
+            models.Index(fields=["created_at", "id"], condition=Q(decision="APPROVE"), name="approvals_by_time"),
+        ]
         triggers = [*guards.append_only(), guards.APPROVAL_ROW, guards.APPROVAL_CHANNEL]
 
     def __str__(self) -> str:
