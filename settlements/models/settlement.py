@@ -84,8 +84,25 @@ class MilestoneSettlement(models.Model):
                 condition=WAITS_FOR_THE_SWEEP,
                 name="settlements_for_the_sweep",
             ),
+            # All that the review queue is found and sorted by: ten thousand waiting ones are read from the index alone.
+            # What is released at once is not in it.
             models.Index(
-                fields=["created_at"], condition=Q(status="PENDING", amount_minor__gt=0), name="settlements_pending"
+                fields=["status", "created_at"],
+                include=[
+                    "id",
+                    "intent_id",
+                    "event_type",
+                    "amount_minor",
+                    "currency",
+                    "strategy",
+                    "risk_tier",
+                    "rail",
+                    "approvals_required",
+                    "blocked_reason",
+                    "settlement_delayed_until",
+                ],
+                condition=Q(status__in=["PENDING", "DELAYED"], amount_minor__gt=0),
+                name="settlements_that_wait",
             ),
             models.Index(fields=["status", "-id"], name="settlements_by_status"),
         ]
