@@ -68,13 +68,18 @@ BY_CURRENCY = words("currency", EXPONENTS, written=str)
 class Titled(ModelAdmin):  # type: ignore[type-arg]
     """Pages that are called by what they show: the list by its rows, the page of a row by the row."""
 
-    # As the navigation says it, where the model's own name says less.
+    # As the navigation says it, where the model's own name says less; and what a row is called before its name.
     called: ClassVar[str] = ""
+    row_called: ClassVar[str] = ""
 
     @property
     def list_title(self) -> str:
         """What the list is called."""
         return self.called or capfirst(str(self.opts.verbose_name_plural))
+
+    def row_title(self, row: Any) -> str:
+        """What the page of a row is called."""
+        return f"{self.row_called} {row}" if self.row_called else capfirst(str(row))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": self.list_title, **(extra_context or {})})
@@ -83,7 +88,7 @@ class Titled(ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, context: dict[str, Any], *given: Any, obj: Any = None, **more: Any
     ) -> TemplateResponse:
         if obj is not None:
-            context = {**context, "title": capfirst(str(obj)), "subtitle": None}
+            context = {**context, "title": self.row_title(obj), "subtitle": None}
         page: TemplateResponse = super().render_change_form(request, context, *given, obj=obj, **more)
         return page
 
@@ -147,6 +152,9 @@ class ReadOnlyInline(TabularInline):  # type: ignore[type-arg]
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return in_columns(super().get_fieldsets(request, obj), self.model, self.columns)
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [worded(name, self.model, self.columns) for name in super().get_readonly_fields(request, obj)]
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -176,6 +184,7 @@ class RecipientEdits(ReadOnlyInline):
 
 @admin.register(Recipient)
 class RecipientAdmin(ReadOnlyAdmin):
+    row_called = "Recipient"
     list_display = ["recipient_id", "name", "payouts_enabled", "revision", "updated_at"]
     list_filter = ["payouts_enabled"]
     search_fields = ["recipient_id", "name"]
@@ -207,6 +216,7 @@ class EntryPostings(ReadOnlyInline):
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReadOnlyAdmin):
+    row_called = "Journal entry"
     list_display = ["reference", "kind", amount, "milestone_id", "reverses", "posted_at"]
     list_filter = ["kind", BY_CURRENCY, "posted_at"]
     list_select_related = ["reverses"]

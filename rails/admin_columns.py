@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from rails.wording import actor, facts, in_words, yes_or_no
+from rails.wording import NOTHING, actor, facts, in_words, yes_or_no
 
 Show = Callable[[Any], str]
 Columns = Mapping[str, Show]
@@ -57,13 +57,13 @@ COLUMNS: Final[Columns] = {
 
 
 @cache
-def column(name: str, how: Show, title: str = "") -> Callable[[Any], str | None]:
+def column(name: str, how: Show, title: str = "") -> Callable[[Any], str]:
     """A column of the admin that shows a stored one in this way; what is empty stays empty."""
 
     @admin.display(description=title or name.replace("_", " "), ordering=name)
-    def shown(row: Any) -> str | None:
+    def shown(row: Any) -> str:
         value = getattr(row, name)
-        return None if value is None or value in ("", {}) else how(value)
+        return NOTHING if value is None or value in ("", {}) else how(value)
 
     shown.__name__ = name
     return shown
@@ -81,13 +81,27 @@ def worded(name: Any, model: type[models.Model], columns: Columns) -> Any:
 
 def fitted(name: Any, model: type[models.Model], columns: Columns) -> Any:
     """The column for a list: in words, and no wider than a list has room for."""
-    shown = worded(name, model, columns)
-    if shown is not name:
-        return shown
-    field = _field(name, model) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return name
+    field = _field(name, model)
+    if name in columns:
+        return column(name, _cut_to_fit(columns[name]))
     if isinstance(field, models.DateTimeField):
         return column(name, minute, f"{name.replace('_', ' ')} (UTC)")
-    return column(name, cut) if isinstance(field, models.TextField | models.ForeignKey) else name
+    if isinstance(field, models.TextField | models.ForeignKey):
+        return column(name, cut)
+    return worded(name, model, columns)
+
+
+@cache
+def _cut_to_fit(how: Show) -> Show:
+    """The same, cut to its place unless it is markup already."""
+
+    def shown(value: Any) -> str:
+        written = how(value)
+        return written if isinstance(written, SafeString) else cut(written)
+
+    return shown
 
 
 def _field(name: str, model: type[models.Model]) -> Any:

@@ -10,12 +10,12 @@ from django.utils.safestring import SafeString
 
 from rails.admin import BY_CURRENCY, amount, words
 from rails.admin_columns import cut, listed
-from rails.wording import in_words
+from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
 from settlements import admin_event_sources as admin_event_sources
 from settlements import admin_inbox as admin_inbox
-from settlements.admin_columns import SettlementsAdmin, SettlementsInline, status
+from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
 from settlements.admin_search import ByIntent, ByShipment
 from settlements.models import (
     Approval,
@@ -42,6 +42,8 @@ from settlements.statuses import (
 
 BY_EVENT_TYPE = words("event_type", EventType)
 BY_TIER = words("risk_tier", RiskTier)
+# A settlement that came into being gives the explanation of its decision as the reason.
+COLUMNS_OF_AUDIT = {**COLUMNS, "reason": sentence}
 
 
 @admin.display(description="risk score")
@@ -77,10 +79,10 @@ def inputs_in_words(row: MilestoneSettlement) -> SafeString:
 
 
 @admin.display(description="status")
-def step(row: AuditEvent) -> SafeString | None:
+def step(row: AuditEvent) -> str:
     """What the event changed: from which status to which."""
-    was, now = (status(word) if word else SafeString() for word in (row.from_status, row.to_status))
-    return format_html("{} → {}", was, now) if was and was != now else now or None
+    was, now = (status(word) if word else "" for word in (row.from_status, row.to_status))
+    return format_html('<span class="cp-nowrap">{} → {}</span>', was, now) if was and was != now else now or NOTHING
 
 
 @admin.display(description="share")
@@ -108,6 +110,7 @@ class TokensOfShipment(RelatedInline):
 
 @admin.register(Shipment)
 class ShipmentAdmin(SettlementsAdmin):
+    row_called = "Shipment"
     list_display = ["shipment_id", "created_at"]
     search_fields = ["shipment_id__startswith"]
     search_help_text = "How the shipment's reference begins"
@@ -141,6 +144,7 @@ class SettlementsOfIntent(RelatedInline):
 
 
 class AuditInline(RelatedInline):
+    columns = COLUMNS_OF_AUDIT
     model = AuditEvent
     fields: ClassVar[Any] = ["sequence", "created_at", "action", step, "reason", "triggered_by", "approved_by"]
     readonly_fields = fields
@@ -187,6 +191,7 @@ class PaymentScheduleItemAdmin(ByIntent):
 
 @admin.register(IdempotencyKey)
 class IdempotencyKeyAdmin(SettlementsAdmin):
+    row_called = "Idempotency key of"
     list_display = ["id", "actor", "key", "intent", "created_at"]
     list_select_related = ["intent"]
     search_fields = ["key__exact"]
@@ -267,9 +272,8 @@ class HoldAdmin(SettlementsAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ByIntent):
-    list_display = [
-        "id", "created_at", "intent_id", "settlement_id", "action", step, "reason", "triggered_by", "approved_by",
-    ]  # fmt: skip
+    columns = COLUMNS_OF_AUDIT
+    list_display = ["id", "created_at", "intent_id", "settlement_id", "action", step, "reason", "triggered_by"]
     list_filter = [words("to_status", SettlementStatus), "created_at"]
     sortable_by = ["id"]
     ordering = ["-pk"]

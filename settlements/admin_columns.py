@@ -1,5 +1,6 @@
 """How the admin writes what settlements store as words: statuses in colours, the rest in words."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,7 +11,7 @@ from rails.admin import ReadOnlyAdmin, ReadOnlyInline
 from rails.admin_columns import COLUMNS as COLUMNS_OF_RAILS
 from rails.admin_columns import Columns, listed, tag, tags
 from rails.wording import actor, in_words, yes_or_no
-from settlements.statuses import IntentStatus, RiskTier, SettlementStatus
+from settlements.statuses import EVENT_WORDS, IntentStatus, RiskTier, SettlementStatus
 
 LOOK_OF_STATUS: Final = {
     SettlementStatus.PENDING: "cp-held",
@@ -28,6 +29,19 @@ LOOK_OF_STATUS: Final = {
 LOOK_OF_TIER: Final = {RiskTier.LOW: "cp-low", RiskTier.MEDIUM: "cp-medium", RiskTier.HIGH: "cp-high"}
 _LOOK_OF_DECISION: Final = {"APPROVE": "cp-low", "approve": "cp-low", "REJECT": "cp-high", "reject": "cp-high"}
 
+_EVENT_WORD: Final = re.compile(rf"\b(?:{'|'.join(EVENT_WORDS)})\b")
+
+
+def sentence(text: str) -> str:
+    """An explanation with its event types in words, as it was decided otherwise."""
+    return _EVENT_WORD.sub(lambda found: in_words(found[0]), text)
+
+
+def rule(name: str) -> str:
+    """A rule of the policy by its parts: `Matrix / High / POD confirmed`."""
+    return " / ".join(in_words(part) for part in name.split("/"))
+
+
 status = tags(LOOK_OF_STATUS)
 tier = tags(LOOK_OF_TIER)
 
@@ -42,6 +56,8 @@ COLUMNS: Final[Columns] = {
     "risk_category": in_words,
     "payment_method": in_words,
     "origin": in_words,
+    "explanation": sentence,
+    "rule": rule,
     "action": in_words,
     "type": in_words,
     "decision": tags(_LOOK_OF_DECISION),

@@ -116,6 +116,8 @@ class SourceSecretAdmin(SettlementsAdmin):
 class EventSourceAdmin(IntegrationAdmin):
     """Who posts events."""
 
+    row_called = "Event source"
+
     list_display = ["name", "kind", "carrier_id", event_types, "active", limit]
     list_filter = ["kind", "active"]
     search_fields = ["name", "carrier_id__exact"]

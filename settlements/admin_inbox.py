@@ -16,8 +16,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from rails.admin import amount, words
+from rails.wording import in_words
 from settlements import redaction, rehearsal, reprocessing
-from settlements.admin_columns import SettlementsAdmin, SettlementsInline
+from settlements.admin_columns import SettlementsAdmin, SettlementsInline, status
 from settlements.admin_inbox_columns import (
     OUTCOMES,
     body,
@@ -83,6 +84,33 @@ class SettlementsOfEvent(SettlementsInline):
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A settlement that would be created, in words."""
+
+    new: NewSettlement
+
+    @property
+    def amount(self) -> str:
+        """As lists write it."""
+        return f"{self.new.amount.major:,} {self.new.amount.currency}"
+
+    @property
+    def event_type(self) -> str:
+        """The event that it answers."""
+        return in_words(self.new.event_type)
+
+    @property
+    def status(self) -> SafeString:
+        """Where it would stand, in its colour."""
+        return status(self.new.status)
+
+    @property
+    def rail(self) -> str:
+        """Who would move the money."""
+        return in_words(self.new.rail)
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A message and what processing it again would create."""
 
@@ -90,9 +118,9 @@ class Planned:
     rehearsal: Rehearsal
 
     @property
-    def lines(self) -> list[tuple[NewSettlement, str]]:
-        """Each settlement with its amount as the admin writes it."""
-        return [(new, f"{new.amount.major:,} {new.amount.currency}") for new in self.rehearsal.would_create]
+    def lines(self) -> list[Line]:
+        """Each settlement as the admin writes it."""
+        return [Line(new) for new in self.rehearsal.would_create]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +141,8 @@ class Done:
 class ShipmentEventAdmin(SettlementsAdmin):
     """Lists and rows to read; what can be done with them starts from pages below that change nothing on GET."""
 
+    called = "Inbox"
+
     list_display = [
         "id", received, shipment, event_type, outcome_and_error, brought,
     ]  # fmt: skip
@@ -123,7 +153,6 @@ class ShipmentEventAdmin(SettlementsAdmin):
     sortable_by = ["id"]
     ordering = ["-pk"]
     actions = ["process_again", "dry_run"]
-    change_form_template = "admin/settlements/shipmentevent/change_form.html"
     fieldsets: ClassVar[Any] = [
         (None, {"fields": ["id", outcome, "shipment", "event_type", "occurred_at", "occurred_at_was_naive"]}),
         ("Received", {"fields": ["received_at", "source", "received_from", "message_id", body_hash_in_hex]}),

@@ -124,6 +124,8 @@ class SubscriberSecretAdmin(SettlementsAdmin):
 class SubscriberAdmin(SettlementsAdmin):
     """The lists are for everybody who may look; the acts and whole URLs for those who manage integrations."""
 
+    row_called = "Subscriber"
+
     list_display = ["name", "active", address, "carrier_id", "created_by", "created_at"]
     list_filter = ["active"]
     search_fields = ["name", "carrier_id__exact"]
@@ -234,11 +236,11 @@ class SubscriberAdmin(SettlementsAdmin):
 
     def _form(self, request: HttpRequest, act: Act, form: forms.Form, row: Subscriber | None) -> HttpResponse:
         title = f"{act.label}: {row}" if row else act.label
-        context = {"title": title, "act": act, "form": form, "subscriber": row}
+        context = {"title": title, "act": act, "form": form, "row": row}
         return self._render(request, "act.html", context, status=400 if form.is_bound else 200)
 
     def _secret(self, request: HttpRequest, row: Subscriber, secret: str) -> HttpResponse:
-        context = {"title": f"Secret of {row}", "subscriber": row, "secret": secret}
+        context = {"title": f"Secret of {row}", "row": row, "secret": secret}
         response = self._render(request, "secret.html", context)
         response["Cache-Control"] = "no-store"
         return response
