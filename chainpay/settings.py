@@ -134,6 +134,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("compliance/theme.css"),
         lambda request: static("compliance/review.css"),
+        lambda request: static("compliance/admin.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.shipment_event import ShipmentEvent
@@ -146,7 +147,7 @@ class Approval(models.Model):
         triggers = [*guards.append_only(), guards.APPROVAL_ROW, guards.APPROVAL_CHANNEL]
 
     def __str__(self) -> str:
-        return f"{self.decision} of milestone settlement {self.settlement_id}"
+        return f"{in_words(self.decision)} of milestone settlement {self.settlement_id}"
 
 
 class Hold(models.Model):
