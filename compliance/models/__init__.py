@@ -1,6 +1,7 @@
 """What people leave behind when they decide; the settlements themselves belong to `settlements`."""
 
 from compliance.models.assignment import Assignment
+from compliance.models.evidence import Evidence
 from compliance.models.review_queue import ReviewQueue
 
-__all__ = ["Assignment", "ReviewQueue"]
+__all__ = ["Assignment", "Evidence", "ReviewQueue"]
