@@ -1,7 +1,6 @@
 """Evidence of a settlement: its only writer, and the only way to the bytes again."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Final
@@ -18,7 +17,6 @@ from settlements.approvals import Officer
 from settlements.models import MilestoneSettlement
 from settlements.refusals import Kind, Refusal
 
-ADDED: Final = "evidence_added"
 STORAGE: Final = "evidence"
 
 
@@ -86,7 +84,7 @@ def add(
                 audit.Draft(
                     intent_id=candidate.intent_id,
                     settlement_id=milestone_id,
-                    action=ADDED,
+                    action=audit.EVIDENCE_ADDED,
                     triggered_by=officer.actor,
                     from_status=candidate.status.value,
                     to_status=candidate.status.value,
@@ -113,26 +111,25 @@ def content_of(row: Evidence) -> bytes:
     return content
 
 
-def rows() -> Iterator[Evidence]:
-    """All evidence, in its order."""
-    return Evidence.objects.order_by("pk").iterator()
-
-
 def _read(file: IO[bytes]) -> bytes:
     """The whole file; never more than one byte above the limit is read."""
-    limit: int = settings.CHAINPAY_EVIDENCE_MAX_BYTES
-    content = file.read(limit + 1)
-    if len(content) > limit:
+    content = file.read(largest() + 1)
+    if len(content) > largest():
         raise too_large()
     if not content:
         raise EvidenceRefused("The file is empty.", field="file")
     return content
 
 
+def largest() -> int:
+    """How many bytes one file may have."""
+    limit: int = settings.CHAINPAY_EVIDENCE_MAX_BYTES
+    return limit
+
+
 def too_large() -> EvidenceRefused:
     """What is said of a file above the limit."""
-    limit: int = settings.CHAINPAY_EVIDENCE_MAX_BYTES
-    return EvidenceRefused(f"The file is larger than {limit:,} bytes; evidence may not be.", field="file")
+    return EvidenceRefused(f"The file is larger than {largest():,} bytes; evidence may not be.", field="file")
 
 
 def _refuse_twice(milestone_id: int, digest: str) -> None:

@@ -1,14 +1,11 @@
 """Notes of people beside a settlement: audit events of it, so that they are chained and stay."""
 
 from datetime import datetime
-from typing import Final
 
 from django.db import transaction
 
 from settlements import audit, candidates, locks
 from settlements.approvals import Officer
-
-ADDED: Final = "note_added"
 
 
 def add(milestone_id: int, *, text: str, officer: Officer, now: datetime) -> str:
@@ -21,7 +18,7 @@ def add(milestone_id: int, *, text: str, officer: Officer, now: datetime) -> str
                 audit.Draft(
                     intent_id=candidate.intent_id,
                     settlement_id=milestone_id,
-                    action=ADDED,
+                    action=audit.NOTE_ADDED,
                     triggered_by=officer.actor,
                     from_status=candidate.status.value,
                     to_status=candidate.status.value,

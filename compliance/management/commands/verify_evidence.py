@@ -7,6 +7,8 @@ from django.db import connection
 
 from compliance import evidence
 from compliance.evidence import EvidenceDamaged
+from compliance.models import Evidence
+from settlements import audit
 
 # The audit trail tells of each file, and of no other.
 _UNTOLD = """
@@ -32,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs the checks; CommandError, and so exit code 1, at the first difference."""
         count = 0
-        for row in evidence.rows():
+        for row in Evidence.objects.order_by("pk").iterator():
             try:
                 evidence.content_of(row)
             except EvidenceDamaged as damaged:
@@ -43,7 +45,7 @@ class Command(BaseCommand):
             (_GONE, "audit event {0}: it tells of evidence that is not there."),
         ):
             with connection.cursor() as cursor:
-                cursor.execute(statement, {"added": evidence.ADDED})
+                cursor.execute(statement, {"added": audit.EVIDENCE_ADDED})
                 if found := cursor.fetchone():
                     raise CommandError(sentence.format(*found))
         self.stdout.write(f"{count:>10} files of evidence are as they were uploaded.")
