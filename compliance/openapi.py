@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from compliance import openapi_acts
 from settlements import approvals
 from settlements.api.openapi.components import METHOD
 from settlements.api.openapi.examples import amount
@@ -30,7 +31,7 @@ from settlements.api.openapi.shapes import (
 from settlements.locks import SettlementNotFound
 from settlements.permissions import Scope
 
-_TAG: Final = "Compliance"
+_TAG: Final = openapi_acts.TAG
 _ITEM: Final = answered(
     milestone_id=identity(),
     version=VERSION,
@@ -94,7 +95,7 @@ _BODY: Final = Body(
 )
 _REFUSALS: Final = (
     SettlementNotFound, approvals.NotWaiting, approvals.NothingToRelease, approvals.NotEligible, approvals.OnHold,
-    approvals.StaleVersion, approvals.AlreadyApprovedByYou, approvals.NotIndependent,
+    approvals.StaleVersion, approvals.AlreadyApprovedByYou, approvals.NotIndependent, approvals.NotStaff,
 )  # fmt: skip
 
 
@@ -164,4 +165,5 @@ OPERATIONS: Final = (
         "rejected",
         None,
     ),
+    *openapi_acts.OPERATIONS,
 )

@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
-from rails.money import EXPONENTS
+from rails.money import EXPONENTS, Money
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
 from settlements import admin_event_sources as admin_event_sources
@@ -18,6 +18,7 @@ from settlements.admin_search import ByIntent, ByShipment
 from settlements.models import (
     Approval,
     AuditEvent,
+    FourEyesLimit,
     FreightToken,
     Hold,
     IdempotencyKey,
@@ -244,6 +245,22 @@ class ApprovalAdmin(ReadOnlyAdmin):
     list_select_related = ["settlement", "approver"]
     search_fields = ["approver__username__exact", "settlement__pk__exact"]
     search_help_text = "An officer's login or a settlement's number"
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+@admin.display(description="two approve above")
+def four_eyes_above(row: FourEyesLimit) -> str:
+    """The limit in the currency's digits."""
+    return Money(row.above_minor, row.currency).text
+
+
+@admin.register(FourEyesLimit)
+class FourEyesLimitAdmin(ReadOnlyAdmin):
+    list_display = ["id", "currency", four_eyes_above, "set_at"]
+    exclude = ["above_minor"]
+    readonly_fields: ClassVar[Any] = [four_eyes_above]
+    list_filter = [BY_CURRENCY]
     sortable_by = ["id"]
     ordering = ["-pk"]
 
