@@ -10,6 +10,9 @@ from settlements.models import guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.shipment_event import ShipmentEvent
 
+# Something to read, not spaces alone.
+_WORDS = "[^[:space:]]"
+
 WAITS_FOR_THE_SWEEP = Q(status="DELAYED") | (Q(status="PENDING") & ~Q(blocked_reason=""))
 
 
@@ -139,7 +142,7 @@ class Approval(models.Model):
                 name="one_approval_per_officer_and_version",
             ),
             models.CheckConstraint(condition=Q(decision__in=["APPROVE", "REJECT"]), name="decision_is_known"),
-            models.CheckConstraint(condition=~Q(reason=""), name="a_decision_has_a_reason"),
+            models.CheckConstraint(condition=Q(reason__regex=_WORDS), name="a_decision_has_a_reason"),
         ]
         indexes = [
             models.Index(fields=["created_at", "id"], condition=Q(decision="APPROVE"), name="approvals_by_time"),
@@ -166,9 +169,10 @@ class Hold(models.Model):
             models.UniqueConstraint(
                 fields=["settlement"], condition=Q(lifted_at__isnull=True), name="one_open_hold_per_settlement"
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="a_hold_has_a_reason"),
+            models.CheckConstraint(condition=Q(reason__regex=_WORDS), name="a_hold_has_a_reason"),
+            models.CheckConstraint(condition=Q(placed_by__regex=_WORDS), name="a_hold_names_who_placed_it"),
             models.CheckConstraint(
-                condition=Q(lifted_at__isnull=True) | (~Q(lift_reason="") & ~Q(lifted_by="")),
+                condition=Q(lifted_at__isnull=True) | Q(lift_reason__regex=_WORDS, lifted_by__regex=_WORDS),
                 name="lifting_has_a_reason",
             ),
         ]
