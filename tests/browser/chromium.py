@@ -41,7 +41,7 @@ def get() -> Path:
 
 
 def find() -> Path | None:
-    """The first browser on PATH that answers; some systems ship a stub of that name which only tells where to get one."""
+    """The first browser on PATH that answers; some systems have a stub that only tells where to get one."""
     for name in NAMES:
         place = shutil.which(name)
         if place and _answers(place):

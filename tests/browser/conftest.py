@@ -84,7 +84,9 @@ def visit(browser: Browser, demo_server: str, staff: dict[str, User]) -> Iterato
         context.set_default_timeout(ANSWER_MILLISECONDS)
         opened.append((context, Watch(context, origin=demo_server)))
         if login:
-            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": _session(staff[login]), "url": demo_server}])
+            context.add_cookies(
+                [{"name": settings.SESSION_COOKIE_NAME, "value": _session(staff[login]), "url": demo_server}]
+            )
         return context.new_page()
 
     yield open_page
