@@ -4,6 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.auth.models import User
+
+from compliance import assignments
+from compliance.forms import AssignmentForm, DecisionForm, ReasonForm
 from compliance.reviews import Review
 from settlements import approvals, holds
 from settlements.approvals import Officer
@@ -12,13 +16,16 @@ from settlements.permissions import Permission
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """A button of the review: who may press it, when it is there, and what it does; `perform` raises a Refusal."""
+    """A button of the review: who may press it, when it is there, what is filled in, and what it does.
+
+    `perform` gets the milestone, `officer`, `now` and what the form holds, and raises a Refusal.
+    """
 
     name: str
     label: str
     explanation: str
     permission: Permission
-    bound_to_version: bool
+    form: type[ReasonForm]
     is_possible: Callable[[Review], bool]
     perform: Callable[..., str]
 
@@ -31,14 +38,22 @@ def _reject(milestone_id: int, *, officer: Officer, reason: str, version: str, n
     return approvals.reject(milestone_id, officer=officer, reason=reason, version=version, now=now).message
 
 
-def _hold(milestone_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> str:
+def _hold(milestone_id: int, *, officer: Officer, reason: str, now: datetime) -> str:
     holds.place(milestone_id, reason=reason, actor=officer.actor, now=now)
     return "Settlement put on hold"
 
 
-def _lift(milestone_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> str:
+def _lift(milestone_id: int, *, officer: Officer, reason: str, now: datetime) -> str:
     holds.lift(milestone_id, reason=reason, actor=officer.actor, now=now)
     return "Hold lifted"
+
+
+def _assign(milestone_id: int, *, officer: Officer, assignee: User, reason: str, now: datetime) -> str:
+    return assignments.assign(milestone_id, assignee=assignee, officer=officer, reason=reason, now=now).message
+
+
+def _unassign(milestone_id: int, *, officer: Officer, reason: str, now: datetime) -> str:
+    return assignments.unassign(milestone_id, officer=officer, reason=reason, now=now).message
 
 
 ACTS: dict[str, Act] = {
@@ -49,7 +64,7 @@ ACTS: dict[str, Act] = {
             label="Approve",
             explanation="The money is released as soon as enough officers have approved.",
             permission=Permission.DECIDE_SETTLEMENT,
-            bound_to_version=True,
+            form=DecisionForm,
             is_possible=lambda review: review.decidable and review.hold is None,
             perform=_approve,
         ),
@@ -58,7 +73,7 @@ ACTS: dict[str, Act] = {
             label="Reject",
             explanation="Nothing is paid for this milestone, now or later. This is final.",
             permission=Permission.DECIDE_SETTLEMENT,
-            bound_to_version=True,
+            form=DecisionForm,
             is_possible=lambda review: review.decidable,
             perform=_reject,
         ),
@@ -67,7 +82,7 @@ ACTS: dict[str, Act] = {
             label="Put on hold",
             explanation="Nothing is released until the hold is lifted.",
             permission=Permission.HOLD_SETTLEMENT,
-            bound_to_version=False,
+            form=ReasonForm,
             is_possible=lambda review: review.waits and review.hold is None,
             perform=_hold,
         ),
@@ -76,9 +91,27 @@ ACTS: dict[str, Act] = {
             label="Lift the hold",
             explanation="The settlement may be released again once it is authorised.",
             permission=Permission.HOLD_SETTLEMENT,
-            bound_to_version=False,
+            form=ReasonForm,
             is_possible=lambda review: review.waits and review.hold is not None,
             perform=_lift,
+        ),
+        Act(
+            name="assign",
+            label="Assign",
+            explanation="One officer works on it; everybody may still decide.",
+            permission=Permission.ASSIGN_SETTLEMENT,
+            form=AssignmentForm,
+            is_possible=lambda review: review.waits,
+            perform=_assign,
+        ),
+        Act(
+            name="unassign",
+            label="Take back the assignment",
+            explanation="Nobody works on it then, until somebody takes it.",
+            permission=Permission.ASSIGN_SETTLEMENT,
+            form=ReasonForm,
+            is_possible=lambda review: review.waits and review.assignment is not None,
+            perform=_unassign,
         ),
     )
 }

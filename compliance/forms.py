@@ -1,6 +1,11 @@
 """What an officer fills in: the reason, bound to the version that was on the screen."""
 
+from typing import Any
+
 from django import forms
+from django.contrib.auth.models import User
+
+from compliance import assignments
 
 LONGEST_REASON = 2_000
 
@@ -25,3 +30,22 @@ class DecisionForm(ReasonForm):
         widget=forms.HiddenInput,
         error_messages={"required": "The form has lost what it is about; open the settlement again."},
     )
+
+
+class AssignmentForm(ReasonForm):
+    """Who is to work on a settlement, and why they."""
+
+    assignee = forms.ModelChoiceField(
+        queryset=User.objects.none(),
+        to_field_name="username",
+        empty_label="Choose an officer",
+        error_messages={
+            "required": "Choose who is to work on it.",
+            "invalid_choice": "Nobody of this name decides about settlements.",
+        },
+    )
+    field_order = ("assignee", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["assignee"].queryset = assignments.officers()  # type: ignore[attr-defined]

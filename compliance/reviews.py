@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from compliance.models import Assignment
 from rails.models import RecipientEdit
 from rails.money import Money
 from settlements import candidates
@@ -54,6 +55,7 @@ class Review:
     eligible: bool
     overdue: bool
     hold: Hold | None
+    assignment: Assignment | None
     schedule: Sequence[ScheduleLine]
     events: Sequence[ShipmentEvent]
     approvals: Sequence[Approval]
@@ -110,6 +112,9 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         eligible=eligible,
         overdue=_overdue(settlement, now),
         hold=next((hold for hold in holds if hold.lifted_at is None), None),
+        assignment=Assignment.objects.filter(settlement_id=milestone_id, ended_at__isnull=True)
+        .select_related("assignee")
+        .first(),
         schedule=schedule,
         events=list(
             ShipmentEvent.objects.filter(shipment_id=intent.shipment_id)

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from rails.money import Money
@@ -52,7 +53,7 @@ _CANDIDATES = f"""
            i.recipient_id, i.cancelled_at IS NOT NULL, i.risk_score, t.risk_score, t.status,
            s.settlement_delayed_until <= clock_timestamp(), s.settlement_delayed_until,
            coalesce(e.received_at, s.created_at), s.blocked_reason,
-           {APPROVALS} >= s.approvals_required,
+           {APPROVALS}, s.approvals_required, s.risk_score, s.inputs,
            EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL),
            coalesce(r.payouts_enabled, true), coalesce(w.enabled, true),
            i.shipment_id
@@ -69,7 +70,10 @@ _CANDIDATES = f"""
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A settlement that may be released, with everything that could forbid it."""
+    """A settlement that may be released, with everything that could forbid it.
+
+    `decided_score` and `decided_on` are the score and the inputs of the decision it stands under.
+    """
 
     settlement_id: int
     intent_id: int
@@ -86,11 +90,19 @@ class Candidate:
     delayed_until: datetime | None
     received_at: datetime
     blocked_reason: str
-    approvals_complete: bool
+    approvals: int
+    approvals_required: int
+    decided_score: Decimal | None
+    decided_on: dict[str, str | None]
     held: bool
     recipient_usable: bool
     rail_on: bool
     shipment_pk: int
+
+    @property
+    def approvals_complete(self) -> bool:
+        """Whether enough officers have approved what it is now."""
+        return self.approvals >= self.approvals_required
 
     @property
     def authorised(self) -> bool:
@@ -145,7 +157,7 @@ def _candidate(*row: Any) -> Candidate:
     (
         settlement_id, intent_id, event_type, amount_minor, currency, status, strategy, origin, rail,
         recipient_id, cancelled, snapshot, current, token_status, due, delayed_until, received_at, blocked_reason,
-        approvals_complete, held, recipient_usable, rail_on, shipment_pk,
+        approvals, required, decided_score, decided_on, held, recipient_usable, rail_on, shipment_pk,
     ) = row  # fmt: skip
     return Candidate(
         settlement_id=settlement_id,
@@ -163,7 +175,10 @@ def _candidate(*row: Any) -> Candidate:
         delayed_until=delayed_until,
         received_at=received_at,
         blocked_reason=blocked_reason,
-        approvals_complete=approvals_complete,
+        approvals=approvals,
+        approvals_required=required,
+        decided_score=decided_score,
+        decided_on=orjson.loads(decided_on),
         held=held,
         recipient_usable=recipient_usable,
         rail_on=rail_on,
