@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from compliance import roles
@@ -22,7 +22,7 @@ from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
 from tests.bench.test_bench import url_of_the_server
 from tests.browser import chromium, server
 from tests.browser.watching import Watch
-from tests.factories import platform_source
+from tests.factories import log_in, platform_source
 
 DESKTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
@@ -40,6 +40,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(str(reason))
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        expect.set_options(timeout=ANSWER_MILLISECONDS)
         started = playwright.chromium.launch(executable_path=place, args=chromium.arguments())
         yield started
         started.close()
@@ -96,10 +97,8 @@ def visit(browser: Browser, demo_server: str, staff: dict[str, User]) -> Iterato
 
 
 def _session(user: User) -> str:
-    """A session as the login makes it."""
-    client = Client()
-    client.force_login(user)
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
+    """The cookie of a session that has just begun."""
+    return log_in(Client(), user).cookies[settings.SESSION_COOKIE_NAME].value
 
 
 @cache
