@@ -54,8 +54,8 @@ def act_view(request: HttpRequest, milestone_id: int, act: Act) -> HttpResponse:
     except Refusal as refusal:
         # Shown with the settlement as it is now; the reason is kept, the version is the new one.
         review = _review(milestone_id)
-        again = _form(act, review, reason=form.cleaned_data["reason"])
-        return _page(request, review, act, again, refused=refusal.detail, status=STATUS_CODES[refusal.kind])
+        kept = _form(act, review, reason=form.cleaned_data["reason"])
+        return _page(request, review, act, kept, refused=refusal.detail, status=STATUS_CODES[refusal.kind])
     messages.success(request, f"{message}: {_title(review)}.")
     return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
 

@@ -199,6 +199,16 @@ def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, n
     )
 
 
+def objection(settlement_id: int, *, officer: Officer) -> Refusal | None:
+    """What an approval by this officer would be refused with as things are now; nothing is locked or written."""
+    (candidate,) = candidates.read([settlement_id])
+    try:
+        _check_approver(candidate, _facts_of(candidate, officer, None), officer)
+    except (DecisionRefused, NotIndependent) as refusal:
+        return refusal
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
     version: str
@@ -213,8 +223,13 @@ def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tup
     """The settlement under lock, if it waits for a decision and is what the officer saw."""
     (candidate,) = candidates.read([settlement_id])
     lock_recipient(candidate.intent_id)
+    return candidate, _facts_of(candidate, officer, version)
+
+
+def _facts_of(candidate: Candidate, officer: Officer, version: str | None) -> _Facts:
+    """What the decision rests on, if it is open and about what the officer saw."""
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, [officer.pk, settlement_id])
+        cursor.execute(_FACTS, [officer.pk, candidate.settlement_id])
         facts = _Facts(*cursor.fetchone())
     if facts.cancelled:
         raise NotWaiting("The payment intent was cancelled; nothing is released for it any more.")
@@ -226,7 +241,7 @@ def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tup
         raise NotEligible("This settlement is not eligible before proof of delivery has arrived.")
     if version is not None and version != facts.version:
         raise StaleVersion("The settlement has changed since you read it; read it again.", field="version")
-    return candidate, facts
+    return facts
 
 
 def _check_approver(candidate: Candidate, facts: _Facts, officer: Officer) -> None:
