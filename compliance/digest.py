@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.urls import reverse
 
-from compliance import digest_words, queries
+from compliance import digest_words, queue_sql
 from compliance.digest_words import Digest, Group, Named, Sum
 from compliance.models import DigestItem, ReviewDigest
 from rails.money import EXPONENTS, Money
@@ -32,7 +32,7 @@ _HAS_LEFT = f"""
     UPDATE compliance_digestitem told SET left_at = %s
     WHERE told.left_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
-        WHERE s.id = told.settlement_id AND {queries.WAITS}
+        WHERE s.id = told.settlement_id AND {queue_sql.WAITS}
     )
 """
 _TOLD = """EXISTS (SELECT 1 FROM compliance_digestitem told
@@ -47,7 +47,7 @@ _FRESH = f"""
         JOIN settlements_paymentintent i ON i.id = s.intent_id
         JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
             ON scale.currency = s.currency
-        WHERE {queries.WAITS}
+        WHERE {queue_sql.WAITS}
     ), total AS (SELECT count(*) AS waiting, count(*) FILTER (WHERE overdue) AS overdue FROM waiting)
     SELECT w.id, NOT w.told_new, w.overdue AND NOT w.told_missed AS missed, w.risk_tier, w.currency, w.amount_minor,
            total.waiting, total.overdue

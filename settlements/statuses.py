@@ -90,6 +90,16 @@ class Origin(StrEnum):
     SETTLE = "SETTLE"
 
 
+class Channel(StrEnum):
+    """How a person's decision came to us. UNKNOWN is for decisions older than the question; no new one is."""
+
+    ITEM = "ITEM"
+    BULK = "BULK"
+    API = "API"
+    SETTLE = "SETTLE"
+    UNKNOWN = "UNKNOWN"
+
+
 class EventState(StrEnum):
     """What became of a stored shipment event; a DUPLICATE is one whose milestones another event had brought."""
 
