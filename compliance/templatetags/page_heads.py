@@ -20,6 +20,9 @@ def page_head(context: template.Context) -> dict[str, Any]:
 
 
 def _steps(context: template.Context) -> list[Step]:
+    # Not at the top: django-unfold renders a widget while it is imported, and Django then looks into every tag library.
+    from rails.admin import Titled
+
     opts = context.get("opts")
     if opts is None or context.get("cl") is not None:
         return []
