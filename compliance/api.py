@@ -13,6 +13,7 @@ from settlements.api.fields import Fields
 from settlements.api.intents import officer
 from settlements.api.rendering import answer, money, number
 from settlements.permissions import Scope
+from settlements.statuses import Channel
 
 _LONGEST_REASON = 2_000
 
@@ -41,7 +42,11 @@ class Approve(Endpoint):
     def post(self, request: Request, milestone_id: int) -> HttpResponse:
         reason, version = _decision(self.body)
         decided = approvals.approve(
-            milestone_id, officer=officer(self.caller.user), reason=reason, version=version, now=timezone.now()
+            milestone_id,
+            officer=officer(self.caller.user, Channel.API),
+            reason=reason,
+            version=version,
+            now=timezone.now(),
         )
         return answer(_decided(decided))
 
@@ -54,7 +59,11 @@ class Reject(Endpoint):
     def post(self, request: Request, milestone_id: int) -> HttpResponse:
         reason, version = _decision(self.body)
         decided = approvals.reject(
-            milestone_id, officer=officer(self.caller.user), reason=reason, version=version, now=timezone.now()
+            milestone_id,
+            officer=officer(self.caller.user, Channel.API),
+            reason=reason,
+            version=version,
+            now=timezone.now(),
         )
         return answer(_decided(decided))
 

@@ -17,7 +17,7 @@ _DIGITS = max(EXPONENTS.values())
 
 # Complete approvals take a settlement out of the queue: it waits for the sweep then, with a blocked_reason. The few
 # blocked ones are counted, for an approval may have become void since; the others never have complete approvals.
-_WAITS = f"""
+WAITS = f"""
     {candidates.WAITS_FOR_PEOPLE}
     AND (s.blocked_reason = '' OR {candidates.APPROVALS} < s.approvals_required)
 """
@@ -30,7 +30,7 @@ _QUEUE = f"""
         JOIN settlements_paymentintent i ON i.id = s.intent_id
         JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
             ON scale.currency = s.currency
-        WHERE {_WAITS} {{only}}
+        WHERE {WAITS} {{only}}
     ), page AS (
         SELECT * FROM waiting ORDER BY overdue DESC, size DESC, created_at, id
         LIMIT %(limit)s::bigint OFFSET %(skip)s::bigint

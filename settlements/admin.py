@@ -192,7 +192,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 class ApprovalsOfSettlement(RelatedInline):
     model = Approval
-    fields: ClassVar[Any] = ["created_at", approver, "decision", "reason", "version"]
+    fields: ClassVar[Any] = ["created_at", approver, "decision", "channel", "reason", "version"]
     readonly_fields = fields
     related = ["approver"]
 
@@ -237,7 +237,7 @@ class MilestoneSettlementAdmin(ByIntent):
 
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
-    list_display = ["id", "settlement", "decision", approver, "reason", "created_at"]
+    list_display = ["id", "settlement", "decision", "channel", approver, "reason", "created_at"]
     exclude = ["approver"]
     readonly_fields: ClassVar[Any] = [approver]
     list_filter = ["decision", "created_at"]

@@ -11,7 +11,7 @@ from settlements.candidates import Candidate
 from settlements.lifecycle import Move
 from settlements.models import Approval
 from settlements.refusals import Kind, Refusal
-from settlements.statuses import ReleaseStrategy, SettlementStatus
+from settlements.statuses import Channel, ReleaseStrategy, SettlementStatus
 
 # FOR SHARE on the recipient: an edit waits until this decision is committed, and then voids it.
 _LOCK_RECIPIENT = """
@@ -87,10 +87,11 @@ class NotIndependent(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Officer:
-    """The person who decides."""
+    """The person who decides, and how their decision comes to us."""
 
     pk: int
     username: str
+    channel: Channel
 
     @property
     def actor(self) -> str:
@@ -181,7 +182,7 @@ def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, n
                     action="rejected",
                     actor=officer.actor,
                     reason=reason,
-                    data={"version": facts.version},
+                    data={"version": facts.version, "channel": officer.channel.value},
                 )
             ],
             now=now,
@@ -270,6 +271,7 @@ def _write(candidate: Candidate, facts: _Facts, officer: Officer, decision: str,
         settlement_id=candidate.settlement_id,
         approver_id=officer.pk,
         decision=decision,
+        channel=officer.channel.value,
         reason=reason,
         version=facts.version,
         created_at=now,
@@ -291,6 +293,7 @@ def _audit(candidate: Candidate, facts: _Facts, officer: Officer, reason: str, a
                 reason=reason,
                 data={
                     "version": facts.version,
+                    "channel": officer.channel.value,
                     "approvals": approvals,
                     "approvals_required": facts.approvals_required,
                 },

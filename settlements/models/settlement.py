@@ -108,6 +108,7 @@ class Approval(models.Model):
     settlement = models.ForeignKey(MilestoneSettlement, on_delete=models.PROTECT, related_name="approvals")
     approver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decision = models.TextField(choices=[(APPROVE, "approve"), (REJECT, "reject")])
+    channel = models.TextField()
     reason = models.TextField()
     version = models.TextField()
     created_at = models.DateTimeField()
@@ -122,7 +123,10 @@ class Approval(models.Model):
             models.CheckConstraint(condition=Q(decision__in=["APPROVE", "REJECT"]), name="decision_is_known"),
             models.CheckConstraint(condition=~Q(reason=""), name="a_decision_has_a_reason"),
         ]
-        triggers = [*guards.append_only(), guards.APPROVAL_ROW]
+        indexes = [
+            models.Index(fields=["created_at", "id"], condition=Q(decision="APPROVE"), name="approvals_by_time"),
+        ]
+        triggers = [*guards.append_only(), guards.APPROVAL_ROW, guards.APPROVAL_CHANNEL]
 
     def __str__(self) -> str:
         return f"{self.decision} of milestone settlement {self.settlement_id}"
