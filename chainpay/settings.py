@@ -141,6 +141,7 @@ UNFOLD = {
         lambda request: static("compliance/review.css"),
         lambda request: static("compliance/admin.css"),
         lambda request: static("access/access.css"),
+        lambda request: static("compliance/item.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
