@@ -22,7 +22,7 @@ from settlements import approvals, holds, inbox, intents, requests, sources, tok
 from settlements.approvals import Officer
 from settlements.intents import IntentRequest
 from settlements.models import EventSource, FreightToken, MilestoneSettlement, PaymentIntent
-from settlements.statuses import EventType, IntentStatus, SettlementStatus
+from settlements.statuses import Channel, EventType, IntentStatus, SettlementStatus
 from settlements.tokens import TokenPush
 
 ACTOR = "demo-data"
@@ -131,7 +131,8 @@ def load() -> None:
     _decide()
     if FreightToken.objects.filter(pk=CANCELLED_TOKEN, status="active").exists():
         token = _token(CANCELLED_TOKEN)
-        tokens.put(token.id, TokenPush(shipment_id=token.shipment_id, status="cancelled"), now=timezone.now())
+        push = TokenPush(shipment_id=token.shipment_id, status="cancelled")
+        tokens.put(token.id, push, actor=ACTOR, now=timezone.now())
     _make_login(DEMO_LOGINS[-1])
 
 
@@ -149,7 +150,7 @@ def _push_tokens() -> None:
     known = set(FreightToken.objects.filter(pk__in=[token.id for token in TOKENS]).values_list("pk", flat=True))
     for token in TOKENS:
         if token.id not in known:
-            tokens.put(token.id, token.push, now=timezone.now())
+            tokens.put(token.id, token.push, actor=ACTOR, now=timezone.now())
 
 
 def _create_intents() -> None:
@@ -238,7 +239,7 @@ def _version(settlement_id: int) -> str:
 
 def _officer(username: str) -> Officer:
     user = User.objects.get(username=username)
-    return Officer(pk=user.pk, username=user.username)
+    return Officer(pk=user.pk, username=user.username, channel=Channel.ITEM)
 
 
 def _token(token_id: int) -> DemoToken:

@@ -7,9 +7,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
-from compliance import reviews
+from compliance import recent, reviews
 from compliance.acts import ACTS, Act
-from compliance.forms import DecisionForm, ReasonForm
+from compliance.forms import ReasonForm
 from compliance.pages import STATUS_CODES, may, officer, render, require
 from compliance.reviews import Review
 from compliance.templatetags.review_words import money, words
@@ -28,14 +28,19 @@ def review_view(request: HttpRequest, milestone_id: int) -> HttpResponse:
 
 
 def act_view(request: HttpRequest, milestone_id: int, act: Act) -> HttpResponse:
-    """GET: the form. POST: the act, by the officer who is logged in."""
+    """GET: the form. POST: the act, by the officer who is logged in and showed lately who they are."""
     require(request, Permission.READ_QUEUE)
     require(request, act.permission)
+    again = recent.require_recent(request)
+    if again is not None:
+        return again
     review = _review(milestone_id)
     if request.method != "POST":
-        seen = request.GET.get("version", review.version)
+        typed = recent.kept(request)
+        seen = typed.get("version") or request.GET.get("version", review.version)
         stale = "The settlement has changed since you looked at it; this is how it is now."
-        return _page(request, review, act, _form(act, review), refused=stale if seen != review.version else "")
+        form = _form(act, review, reason=typed.get("reason", ""))
+        return _page(request, review, act, form, refused=stale if seen != review.version else "")
     form = _form(act, review, request.POST)
     if not form.is_valid():
         return _page(request, review, act, form, status=400)
@@ -43,15 +48,14 @@ def act_view(request: HttpRequest, milestone_id: int, act: Act) -> HttpResponse:
         message = act.perform(
             milestone_id,
             officer=officer(request),
-            reason=form.cleaned_data["reason"],
-            version=form.cleaned_data.get("version", ""),
             now=timezone.now(),
+            **form.cleaned_data,
         )
     except Refusal as refusal:
         # Shown with the settlement as it is now; the reason is kept, the version is the new one.
         review = _review(milestone_id)
-        again = _form(act, review, reason=form.cleaned_data["reason"])
-        return _page(request, review, act, again, refused=refusal.detail, status=STATUS_CODES[refusal.kind])
+        kept = _form(act, review, reason=form.cleaned_data["reason"])
+        return _page(request, review, act, kept, refused=refusal.detail, status=STATUS_CODES[refusal.kind])
     messages.success(request, f"{message}: {_title(review)}.")
     return HttpResponseRedirect(reverse("admin:compliance_reviewqueue_review", args=[milestone_id]))
 
@@ -83,5 +87,4 @@ def _title(review: Review) -> str:
 
 
 def _form(act: Act, review: Review, data: Any = None, *, reason: str = "") -> ReasonForm:
-    form_class = DecisionForm if act.bound_to_version else ReasonForm
-    return form_class(data, initial={"version": review.version, "reason": reason})
+    return act.form(data, initial={"version": review.version, "reason": reason})

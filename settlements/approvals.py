@@ -11,7 +11,7 @@ from settlements.candidates import Candidate
 from settlements.lifecycle import Move
 from settlements.models import Approval
 from settlements.refusals import Kind, Refusal
-from settlements.statuses import ReleaseStrategy, SettlementStatus
+from settlements.statuses import Channel, ReleaseStrategy, SettlementStatus
 
 # FOR SHARE on the recipient: an edit waits until this decision is committed, and then voids it.
 _LOCK_RECIPIENT = """
@@ -95,10 +95,11 @@ class NotStaff(Refusal):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Officer:
-    """The person who decides."""
+    """The person who decides, and how their decision comes to us."""
 
     pk: int
     username: str
+    channel: Channel
 
     @property
     def actor(self) -> str:
@@ -191,7 +192,7 @@ def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, n
                     action="rejected",
                     actor=officer.actor,
                     reason=reason,
-                    data={"version": facts.version},
+                    data={"version": facts.version, "channel": officer.channel.value},
                 )
             ],
             now=now,
@@ -206,6 +207,16 @@ def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, n
         reference="",
         reason=reason,
     )
+
+
+def objection(settlement_id: int, *, officer: Officer) -> Refusal | None:
+    """What an approval by this officer would be refused with as things are now; nothing is locked or written."""
+    (candidate,) = candidates.read([settlement_id])
+    try:
+        _check_approver(candidate, _facts_of(candidate, officer, None), officer)
+    except (DecisionRefused, NotIndependent) as refusal:
+        return refusal
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +234,13 @@ def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tup
     """The settlement under lock, if it waits for a decision and is what the officer saw."""
     (candidate,) = candidates.read([settlement_id])
     lock_recipient(candidate.intent_id)
+    return candidate, _facts_of(candidate, officer, version)
+
+
+def _facts_of(candidate: Candidate, officer: Officer, version: str | None) -> _Facts:
+    """What the decision rests on, if it is open and about what the officer saw."""
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, [officer.pk, officer.pk, settlement_id])
+        cursor.execute(_FACTS, [officer.pk, officer.pk, candidate.settlement_id])
         facts = _Facts(*cursor.fetchone())
     if not facts.staff:
         raise NotStaff(f"{officer.username} is no active member of staff and decides nothing.")
@@ -238,7 +254,7 @@ def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tup
         raise NotEligible("This settlement is not eligible before proof of delivery has arrived.")
     if version is not None and version != facts.version:
         raise StaleVersion("The settlement has changed since you read it; read it again.", field="version")
-    return candidate, facts
+    return facts
 
 
 def _check_approver(candidate: Candidate, facts: _Facts, officer: Officer) -> None:
@@ -268,6 +284,7 @@ def _write(candidate: Candidate, facts: _Facts, officer: Officer, decision: str,
         settlement_id=candidate.settlement_id,
         approver_id=officer.pk,
         decision=decision,
+        channel=officer.channel.value,
         reason=reason,
         version=facts.version,
         created_at=now,
@@ -289,6 +306,7 @@ def _audit(candidate: Candidate, facts: _Facts, officer: Officer, reason: str, a
                 reason=reason,
                 data={
                     "version": facts.version,
+                    "channel": officer.channel.value,
                     "approvals": approvals,
                     "approvals_required": facts.approvals_required,
                 },

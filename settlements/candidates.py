@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from rails.money import Money
@@ -32,11 +33,12 @@ ELIGIBLE = f"""(
                  WHERE asked.intent_id = s.intent_id AND asked.action = 'settle_requested' LIMIT 1), false)
 )"""
 
-# Whether nothing but people can release a settlement, and whether they are asked by now. Aliases: s, and i its intent.
-NEEDS_PEOPLE = """(
-    s.status = 'PENDING' AND s.amount_minor > 0 AND i.cancelled_at IS NULL
-    AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
+# Whether nothing but people can release a settlement, by its own row and with its intent, and whether they are asked by
+# now. Cancelling an intent moves all of it that waits, so its row tells the same. Aliases: s, and i its intent.
+NEEDS_PEOPLE_BY_ITSELF = """(
+    s.status = 'PENDING' AND s.amount_minor > 0 AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
 )"""
+NEEDS_PEOPLE = f"({NEEDS_PEOPLE_BY_ITSELF} AND i.cancelled_at IS NULL)"
 WAITS_FOR_PEOPLE = f"({NEEDS_PEOPLE} AND {ELIGIBLE})"
 
 # How many officers have approved a settlement as it is now. Alias: s.
@@ -52,7 +54,7 @@ _CANDIDATES = f"""
            i.recipient_id, i.cancelled_at IS NOT NULL, i.risk_score, t.risk_score, t.status,
            s.settlement_delayed_until <= clock_timestamp(), s.settlement_delayed_until,
            coalesce(e.received_at, s.created_at), s.blocked_reason,
-           {APPROVALS} >= s.approvals_required,
+           {APPROVALS}, s.approvals_required, s.risk_score, s.inputs,
            EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL),
            coalesce(r.payouts_enabled, true), coalesce(w.enabled, true),
            i.shipment_id
@@ -69,7 +71,10 @@ _CANDIDATES = f"""
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A settlement that may be released, with everything that could forbid it."""
+    """A settlement that may be released, with everything that could forbid it.
+
+    `decided_score` and `decided_on` are the score and the inputs of the decision it stands under.
+    """
 
     settlement_id: int
     intent_id: int
@@ -86,11 +91,19 @@ class Candidate:
     delayed_until: datetime | None
     received_at: datetime
     blocked_reason: str
-    approvals_complete: bool
+    approvals: int
+    approvals_required: int
+    decided_score: Decimal | None
+    decided_on: dict[str, str | None]
     held: bool
     recipient_usable: bool
     rail_on: bool
     shipment_pk: int
+
+    @property
+    def approvals_complete(self) -> bool:
+        """Whether enough officers have approved what it is now."""
+        return self.approvals >= self.approvals_required
 
     @property
     def authorised(self) -> bool:
@@ -145,7 +158,7 @@ def _candidate(*row: Any) -> Candidate:
     (
         settlement_id, intent_id, event_type, amount_minor, currency, status, strategy, origin, rail,
         recipient_id, cancelled, snapshot, current, token_status, due, delayed_until, received_at, blocked_reason,
-        approvals_complete, held, recipient_usable, rail_on, shipment_pk,
+        approvals, required, decided_score, decided_on, held, recipient_usable, rail_on, shipment_pk,
     ) = row  # fmt: skip
     return Candidate(
         settlement_id=settlement_id,
@@ -163,7 +176,10 @@ def _candidate(*row: Any) -> Candidate:
         delayed_until=delayed_until,
         received_at=received_at,
         blocked_reason=blocked_reason,
-        approvals_complete=approvals_complete,
+        approvals=approvals,
+        approvals_required=required,
+        decided_score=decided_score,
+        decided_on=orjson.loads(decided_on),
         held=held,
         recipient_usable=recipient_usable,
         rail_on=rail_on,

@@ -24,7 +24,8 @@ _NEWS_OF_STATUS: Final = (
     (SettlementStatus.CANCELLED, News.CANCELLED),
 )
 # Which audit event is which news: (action, status it left or *, status it reached or *, news). RELEASING is our own
-# affair. A delayed one is told of again when its date has moved.
+# affair. A delayed one is told of again when its date has moved, one that waits for people when approvals became void
+# with the decision.
 _NEWS: Final = (
     (_CREATED, _ANY, _ANY, News.CREATED),
     *((_CREATED, "", status, news) for status, news in _NEWS_OF_STATUS),
@@ -35,6 +36,7 @@ _NEWS: Final = (
         if before is not status
     ),
     ("decided_again", SettlementStatus.DELAYED, SettlementStatus.DELAYED, News.DELAYED),
+    ("decided_again", SettlementStatus.PENDING, SettlementStatus.PENDING, News.REVIEW_REQUIRED),
     ("hold_extended", SettlementStatus.DELAYED, SettlementStatus.DELAYED, News.DELAYED),
 )
 _NEWS_ROWS = ", ".join(

@@ -3,15 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from rails import registry
 from rails.base import Instruction, SettlementResult
 from rails.money import Money
-from settlements import candidates, lifecycle
+from settlements import candidates, lifecycle, redecide
 from settlements.candidates import Candidate
 from settlements.lifecycle import Move
 from settlements.policy import Decision
@@ -124,7 +123,7 @@ def release(
                 blocked.append((candidate.settlement_id, candidate.intent_id, candidate.status, ""))
             outcomes.append(_stays(candidate, "not authorised"))
         elif tightened:
-            moves.append(tightened_move(candidate, tightened, actor=actor))
+            moves.append(redecide.tightened_move(candidate, tightened, actor=actor))
             outcomes.append(
                 Outcome(candidate.settlement_id, moves[-1].new, reason=tightened.explanation, tightened=True)
             )
@@ -149,29 +148,7 @@ def _stays(candidate: Candidate, reason: str) -> Outcome:
 
 def _tightened(candidate: Candidate) -> Decision | None:
     """The new decision when the risk became worse than what was decided; a person's approval stands above it."""
-    if candidate.strategy.needs_a_person:
-        return None
-    decision = candidate.decide_again()
-    return decision if decision.strategy.strictness > candidate.strategy.strictness else None
-
-
-def tightened_move(candidate: Candidate, decision: Decision, *, actor: str) -> Move:
-    """The move that makes a waiting settlement as strict as a new decision says."""
-    delayed = decision.strategy is ReleaseStrategy.DELAYED
-    until = candidate.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS) if delayed else None
-    if until and candidate.delayed_until:
-        until = max(until, candidate.delayed_until)
-    return Move(
-        settlement_id=candidate.settlement_id,
-        intent_id=candidate.intent_id,
-        old=candidate.status,
-        new=SettlementStatus.DELAYED if delayed else SettlementStatus.PENDING,
-        action="decided_again",
-        actor=actor,
-        reason=decision.explanation,
-        decision=decision,
-        delayed_until=until,
-    )
+    return None if candidate.strategy.needs_a_person else redecide.stricter(candidate)
 
 
 def _send(going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime) -> list[Move]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 
 from rails.models import Recipient
-from settlements import locks
+from settlements import locks, redecide
 from settlements.models import FreightToken
 from settlements.refusals import Kind, Refusal
 
@@ -67,13 +67,16 @@ class RecipientNotFound(Refusal):
         super().__init__(f"Recipient {recipient_id} not found; push it first.", field="recipient_id")
 
 
-def put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken, bool]:
-    """Creates or updates a token; returns it and whether it is new. Raises TokenMoved, RecipientNotFound."""
+def put(token_id: int, push: TokenPush, *, actor: str, now: datetime) -> tuple[FreightToken, bool]:
+    """Creates or updates a token; returns it and whether it is new. Raises TokenMoved, RecipientNotFound.
+
+    A worse risk makes stricter what waits of the token, in the same transaction; a better one moves nothing.
+    """
     try:
-        return _put(token_id, push, now=now)
+        return _put(token_id, push, actor=actor, now=now)
     except IntegrityError:
         # Two first pushes of one token met; the second finds it stored.
-        return _put(token_id, push, now=now)
+        return _put(token_id, push, actor=actor, now=now)
 
 
 def add(token_id: int, push: TokenPush, *, now: datetime) -> None:
@@ -102,7 +105,7 @@ def find(token_id: int, *, carrier_id: str = "") -> FreightToken:
     return token
 
 
-def _put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken, bool]:
+def _put(token_id: int, push: TokenPush, *, actor: str, now: datetime) -> tuple[FreightToken, bool]:
     with transaction.atomic():
         token = FreightToken.objects.select_related("shipment", "recipient").filter(pk=token_id).first()
         # Decisions read the token under this lock, so a new risk is seen before or after them, never between.
@@ -116,6 +119,7 @@ def _put(token_id: int, push: TokenPush, *, now: datetime) -> tuple[FreightToken
         if values:
             FreightToken.objects.filter(pk=token_id).update(updated_at=now, **values)
             token.refresh_from_db()
+            redecide.of_token(token_id, actor=actor, now=now)
         return token, False
 
 

@@ -10,6 +10,6 @@ def install(apps, schema_editor):
 class Migration(migrations.Migration):
     """Every role may look up the four-eyes limits."""
 
-    dependencies = [("compliance", "0005_review_permissions"), ("settlements", "0018_four_eyes_limits")]
+    dependencies = [('compliance', '0009_digest'), ("settlements", "0018_four_eyes_limits")]
 
     operations = [migrations.RunPython(install, migrations.RunPython.noop)]

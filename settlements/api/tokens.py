@@ -39,7 +39,7 @@ class FreightTokenDetail(Endpoint):
                 carrier_id=(_carrier(fields) or "") if fields.given("carrier_id") else UNSET,
                 recipient_id=fields.maybe_text("recipient_id") if fields.given("recipient_id") else UNSET,
             )
-        token, created = tokens.put(token_id, push, now=timezone.now())
+        token, created = tokens.put(token_id, push, actor=self.caller.actor, now=timezone.now())
         return answer(_token(token), status=201 if created else 200)
 
 

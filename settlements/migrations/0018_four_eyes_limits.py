@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
     """The database knows the four-eyes amounts; at HIGH risk it lets only people release."""
 
     dependencies = [
-        ('settlements', '0012_review_permissions'),
+        ('settlements', '0017_figures_by_index'),
     ]
 
     operations = [

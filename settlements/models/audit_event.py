@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.settlement import MilestoneSettlement
@@ -36,4 +37,4 @@ class AuditEvent(models.Model):
         triggers = [*guards.append_only(), guards.AUDIT_CHAIN]
 
     def __str__(self) -> str:
-        return f"{self.action} ({self.intent_id}/{self.sequence})"
+        return f"{in_words(self.action)} ({self.intent_id}/{self.sequence})"

@@ -11,7 +11,7 @@ from rails.base import SettlementProvider
 from rails.models.guards import Fsm, Guard
 from rails.models.guards import append_only as append_only
 from rails.models.guards import never_removed as never_removed
-from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT, RiskTier
+from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT, Channel, RiskTier
 from settlements.transitions import INITIAL, TRANSITIONS
 
 METHODS = [provider.method for provider in SettlementProvider]
@@ -217,6 +217,19 @@ APPROVAL_ROW = Guard(
                        AND (last_payment IS NULL OR e.created_at > last_payment)) THEN
                 {refuse("who edited the recipient since its last payment does not approve a release to it")}
             END IF;
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# Rows from before the question was asked keep UNKNOWN, and no new row may say it.
+APPROVAL_CHANNEL = Guard(
+    name="channel_is_told",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    func=f"""
+        IF NEW.channel NOT IN ({words_of(word for word in Channel if word is not Channel.UNKNOWN)}) THEN
+            {refuse("a decision tells how it came: item page, bulk, API or settle request")}
         END IF;
         RETURN NEW;
     """,

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.shipment_event import ShipmentEvent
@@ -87,8 +88,25 @@ class MilestoneSettlement(models.Model):
                 condition=WAITS_FOR_THE_SWEEP,
                 name="settlements_for_the_sweep",
             ),
+            # All that the review queue is found and sorted by: ten thousand waiting ones are read from the index alone.
+            # What is released at once is not in it.
             models.Index(
-                fields=["created_at"], condition=Q(status="PENDING", amount_minor__gt=0), name="settlements_pending"
+                fields=["status", "created_at"],
+                include=[
+                    "id",
+                    "intent_id",
+                    "event_type",
+                    "amount_minor",
+                    "currency",
+                    "strategy",
+                    "risk_tier",
+                    "rail",
+                    "approvals_required",
+                    "blocked_reason",
+                    "settlement_delayed_until",
+                ],
+                condition=Q(status__in=["PENDING", "DELAYED"], amount_minor__gt=0),
+                name="settlements_that_wait",
             ),
             models.Index(fields=["status", "-id"], name="settlements_by_status"),
         ]
@@ -111,6 +129,7 @@ class Approval(models.Model):
     settlement = models.ForeignKey(MilestoneSettlement, on_delete=models.PROTECT, related_name="approvals")
     approver = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     decision = models.TextField(choices=[(APPROVE, "approve"), (REJECT, "reject")])
+    channel = models.TextField()
     reason = models.TextField()
     version = models.TextField()
     created_at = models.DateTimeField()
@@ -125,10 +144,13 @@ class Approval(models.Model):
             models.CheckConstraint(condition=Q(decision__in=["APPROVE", "REJECT"]), name="decision_is_known"),
             models.CheckConstraint(condition=Q(reason__regex=_WORDS), name="a_decision_has_a_reason"),
         ]
-        triggers = [*guards.append_only(), guards.APPROVAL_ROW]
+        indexes = [
+            models.Index(fields=["created_at", "id"], condition=Q(decision="APPROVE"), name="approvals_by_time"),
+        ]
+        triggers = [*guards.append_only(), guards.APPROVAL_ROW, guards.APPROVAL_CHANNEL]
 
     def __str__(self) -> str:
-        return f"{self.decision} of milestone settlement {self.settlement_id}"
+        return f"{in_words(self.decision)} of milestone settlement {self.settlement_id}"
 
 
 class Hold(models.Model):

@@ -18,9 +18,10 @@ from rails.money import Money
 from settlements import approvals, holds, intents, requests, tokens
 from settlements.approvals import NotEligible, Officer
 from settlements.models import EventSource
-from settlements.statuses import EventType, ReleaseStrategy, SettlementStatus
+from settlements.statuses import Channel, EventType, ReleaseStrategy, SettlementStatus
 from settlements.tokens import TokenPush
 from tests.compliance.conftest import event, freight, intent, recipient, settlement, waiting
+from tests.factories import ACTOR
 
 PICKUP, POD, CLAIM = EventType.PICKUP_CONFIRMED, EventType.POD_CONFIRMED, EventType.CLAIM_WINDOW_CLOSED
 PICKUP_AND_POD = ((PICKUP, Decimal("0.5")), (POD, Decimal("0.5")))
@@ -33,7 +34,7 @@ def queued(**changed: Any) -> list[int]:
 
 
 def as_officer(user: User) -> Officer:
-    return Officer(pk=user.pk, username=user.username)
+    return Officer(pk=user.pk, username=user.username, channel=Channel.ITEM)
 
 
 def version(milestone_id: int) -> str:
@@ -115,7 +116,7 @@ def test_a_carriers_proof_of_delivery_does_not_reach_another_carriers_intent():
     event(of, PICKUP)
     # A second token of the shipment is the other carrier's, so that its source is heard at all.
     second = TokenPush(shipment_id=of.shipment_id, carrier_id="other")
-    tokens.put(of.token_id + 500_000, second, now=timezone.now())
+    tokens.put(of.token_id + 500_000, second, actor=ACTOR, now=timezone.now())
     event(of, POD, source=source)
     assert queued() == []
 

@@ -9,23 +9,24 @@ from rails.money import Money
 from settlements import audit, inbox, schedules, sources, tokens
 from settlements.models import EventSource, PaymentIntent, PaymentSchedule, PaymentScheduleItem
 from settlements.statuses import RiskTier, ScheduleType
+from tests.factories import ACTOR
 
 FIRST = 5_000_000
 PER_SHIPMENT = 50
 
 
-def delayed_intents(number: int) -> None:
+def delayed_intents(number: int, *, per_shipment: int = PER_SHIPMENT) -> None:
     """`number` intents of MEDIUM risk, fifty to a shipment, whose pickup event has been received."""
-    for token_id in range(FIRST, FIRST + number // PER_SHIPMENT):
-        _intents_of_one_shipment(token_id)
+    for token_id in range(FIRST, FIRST + number // per_shipment):
+        _intents_of_one_shipment(token_id, per_shipment)
         _receive(f"COPY-{token_id}")
 
 
 @transaction.atomic
-def _intents_of_one_shipment(token_id: int) -> None:
+def _intents_of_one_shipment(token_id: int, number: int) -> None:
     now = timezone.now()
     push = tokens.TokenPush(shipment_id=f"COPY-{token_id}", risk_score=Decimal("0.50"))
-    token, _ = tokens.put(token_id, push, now=now)
+    token, _ = tokens.put(token_id, push, actor=ACTOR, now=now)
     items = schedules.build(ScheduleType.MILESTONE, tier=RiskTier.MEDIUM, amount=Money.parse(100, "USD"))
     intents = PaymentIntent.objects.bulk_create(
         PaymentIntent(
@@ -38,7 +39,7 @@ def _intents_of_one_shipment(token_id: int) -> None:
             created_by_actor="test",
             created_at=now,
         )
-        for _ in range(PER_SHIPMENT)
+        for _ in range(number)
     )
     PaymentSchedule.objects.bulk_create(PaymentSchedule(intent=intent, type="milestone") for intent in intents)
     PaymentScheduleItem.objects.bulk_create(

@@ -19,7 +19,7 @@ from rails import recipients, switches
 from rails.base import SettlementProvider
 from rails.models import JournalEntry
 from settlements import holds, release, tasks
-from settlements.models import AuditEvent, MilestoneSettlement, PaymentIntent
+from settlements.models import AuditEvent, FreightToken, MilestoneSettlement, PaymentIntent
 from tests.flows.conftest import Api, at_once
 from tests.flows.copies import delayed_intents
 
@@ -75,11 +75,11 @@ def test_a_sweep_has_a_fixed_number_of_statements(live: Api, number: int) -> Non
 
 
 @pytest.mark.usefixtures("_due_at_once")
-def test_risk_that_became_high_is_reviewed_instead_of_released(api: Api) -> None:
+def test_risk_that_became_high_behind_our_back_is_reviewed_instead_of_released(api: Api) -> None:
     token, shipment = api.token(risk="0.50")
     intent = api.intent(token)
     api.event(shipment, "CLAIM_WINDOW_CLOSED")
-    api.put(f"/freight_tokens/{token}", {"risk_score": "0.9"})
+    FreightToken.objects.update(risk_score="0.9")
     assert sweep() == release.SweepReport(tightened=1)
     claim = api.milestones(intent)["CLAIM_WINDOW_CLOSED"]
     assert (claim["status"], claim["strategy"]) == ("pending", "manual_review")

@@ -24,7 +24,10 @@ WHO: dict[Edge, str] = {
     (S.PENDING, S.CANCELLED): "whoever cancels the intent, with a reason",
     (S.DELAYED, S.APPROVED): _RELEASE,
     (S.DELAYED, S.RELEASING): _RELEASE,
-    (S.DELAYED, S.PENDING): "the sweep: the risk became worse, so a person decides",
+    (
+        S.DELAYED,
+        S.PENDING,
+    ): "a push of the freight token, or the release itself: the risk became worse, so a person decides",
     (S.DELAYED, S.REJECTED): "an officer, with a reason",
     (S.DELAYED, S.CANCELLED): "whoever cancels the intent, with a reason",
     (S.RELEASING, S.APPROVED): "the provider accepted; its reference is known",
