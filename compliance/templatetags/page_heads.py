@@ -7,8 +7,6 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, reverse
 from django.utils.text import capfirst
 
-from rails.admin import Titled
-
 register = template.Library()
 
 Step = tuple[str, str]
@@ -26,11 +24,12 @@ def _steps(context: template.Context) -> list[Step]:
     if opts is None or context.get("cl") is not None:
         return []
     registered = admin.site._registry.get(opts.model)
-    name = registered.list_title if isinstance(registered, Titled) else capfirst(str(opts.verbose_name_plural))
+    # Asked for by name: template libraries load before rails.admin can.
+    name = getattr(registered, "list_title", None) or capfirst(str(opts.verbose_name_plural))
     row = context.get("original") or context.get("row")
     steps = [_step(name, opts, "changelist")]
     if row is not None and row._meta.model is opts.model:
-        called = registered.row_title(row) if isinstance(registered, Titled) else capfirst(str(row))
+        called = registered.row_title(row) if hasattr(registered, "row_title") else capfirst(str(row))
         steps.append(_step(called, opts, "change", row.pk))
     return [step for step in steps if step is not None]
 
