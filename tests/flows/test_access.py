@@ -134,6 +134,11 @@ REQUESTS: dict[str, Callable[[Things], tuple[str, Any]]] = {
     ),
     "POST /compliance/release_hold/{milestone_id}": _held,
     "POST /compliance/extend/{milestone_id}": _delayed,
+    "POST /compliance/assign/{milestone_id}": lambda found: (
+        f"/compliance/assign/{found.settlement.pk}",
+        {"assignee": "officer2", "reason": REASON},
+    ),
+    "POST /compliance/note/{milestone_id}": lambda found: (f"/compliance/note/{found.settlement.pk}", {"text": REASON}),
     "GET /whoami": lambda found: ("/whoami", None),
     "GET /healthz": lambda found: ("/healthz", None),
     "GET /readyz": lambda found: ("/readyz", None),

@@ -95,6 +95,9 @@ def happy(checked: Checked) -> None:
     item = officer.get("/compliance/queue")["items"][0]
     for verb in ("hold", "release_hold"):
         officer.post(f"/compliance/{verb}/{item['milestone_id']}", {"reason": REASON})
+    officer.post(f"/compliance/note/{item['milestone_id']}", {"text": REASON})
+    for assignee in ("officer2", None):
+        officer.post(f"/compliance/assign/{item['milestone_id']}", {"assignee": assignee, "reason": REASON})
     token, shipment = checked.token(risk="0.50")
     delayed = checked.intent(token)
     checked.event(shipment, "PICKUP_CONFIRMED")
@@ -169,6 +172,12 @@ REFUSED: dict[str, tuple[int, Callable[[Checked], Any]]] = {
             "/compliance/extend/1",
             {"reason": "x", "until": "9999-12-31T00:00:00Z"},
             X_Demo_User="officer1",
+        ),
+    ),
+    "an assignee who decides nothing": (
+        400,
+        lambda api: api.send(
+            "POST", "/compliance/assign/1", {"assignee": "ops1", "reason": "x"}, X_Demo_User="officer1"
         ),
     ),
     "a role that is missing": (403, lambda api: api.send("POST", "/compliance/reject/1", {}, X_Demo_User="auditor1")),
