@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from compliance import assignments
 from settlements import holds
 from settlements.api.openapi.operation import Answer, Body, Operation, path_id
 from settlements.api.openapi.shapes import (
@@ -114,5 +115,46 @@ OPERATIONS: Final = (
         ),
         answer=_as_it_is("Release put off", on_hold=False, until="2026-11-26T09:00:00Z"),
         refusals=(holds.HoldRefused, holds.DateRefused),
+    ),
+    act(
+        "assign",
+        "assignMilestone",
+        summary="Say who works on a milestone",
+        description="An officer by login, or null for nobody. Everybody may still decide.",
+        scope=Scope.COMPLIANCE_ASSIGN,
+        body=Body(
+            schema=sent(
+                required=("assignee", "reason"), assignee=nullable(text("The login of an officer.")), reason=_REASON
+            ),
+            examples={
+                "assign": {"assignee": "officer2", "reason": "Knows this carrier"},
+                "take back": {"assignee": None, "reason": "On leave"},
+            },
+        ),
+        answer=Answer(
+            status=200,
+            says="Who works on it now.",
+            schema=answered(message=shown(), milestone_id=identity(), assignee=nullable(shown())),
+            examples={"done": {"message": "Assigned to officer2", "milestone_id": 22, "assignee": "officer2"}},
+        ),
+        refusals=(assignments.AssignmentRefused, assignments.AssigneeRefused),
+    ),
+    act(
+        "note",
+        "addNote",
+        summary="Leave a note",
+        description="For colleagues, whatever the status of the milestone. It stays in the audit trail.",
+        scope=Scope.COMPLIANCE_NOTE,
+        body=Body(
+            schema=sent(required=("text",), text=text("Line breaks are kept.", longest=LONGEST_LINES)),
+            examples={"note": {"text": "Called the consignee: all pallets arrived."}},
+        ),
+        answer=Answer(
+            status=200,
+            says="It is there.",
+            schema=answered(message=shown(), milestone_id=identity()),
+            examples={"done": {"message": "Note added", "milestone_id": 22}},
+        ),
+        refusals=(),
     ),
 )

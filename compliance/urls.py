@@ -14,4 +14,6 @@ urlpatterns: list[URLPattern] = [
     path("compliance/hold/<id:milestone_id>", api_acts.PlaceHold.as_view()),
     path("compliance/release_hold/<id:milestone_id>", api_acts.ReleaseHold.as_view()),
     path("compliance/extend/<id:milestone_id>", api_acts.Extend.as_view()),
+    path("compliance/assign/<id:milestone_id>", api_acts.Assign.as_view()),
+    path("compliance/note/<id:milestone_id>", api_acts.AddNote.as_view()),
 ]
