@@ -1,6 +1,6 @@
 """What waits for people to decide: the review queue, read in one statement however much waits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -75,6 +75,15 @@ def queue(
         )
         rows = cursor.fetchall()
     return rows[0][0], [_item(*row[1:]) for row in rows if row[1] is not None]
+
+
+def selected(milestone_ids: Sequence[int], *, now: datetime) -> dict[int, QueueItem]:
+    """These settlements by their ids, whether they wait or not; one that does not exist is missing. One statement."""
+    with connection.cursor() as cursor:
+        limits = {"ids": list(milestone_ids), "skip": 0, "limit": len(milestone_ids)}
+        cursor.execute(queue_sql.SELECTED, {**_values(EVERYTHING, now), **limits})
+        found = [_item(*row[1:]) for row in cursor.fetchall() if row[1] is not None]
+    return {item.milestone_id: item for item in found}
 
 
 def overdue_before(now: datetime) -> datetime:
