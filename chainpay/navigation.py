@@ -36,6 +36,12 @@ SIDEBAR: Final = {
                     "link": reverse_lazy("admin:compliance_reviewqueue_changelist"),
                     "permission": _may("settlements.read_queue"),
                 },
+                {
+                    "title": "Rubber-stamp report",
+                    "icon": "approval_delegation",
+                    "link": reverse_lazy("admin:compliance_reviewqueue_stamps"),
+                    "permission": _may("settlements.oversee_decisions"),
+                },
             ],
         },
         {

@@ -139,6 +139,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "DASHBOARD_CALLBACK": "compliance.dashboard_page.front_page",
 }
 
 _database = django_environ.Env.db_url_config(ENVIRONMENT.database_url)

@@ -15,6 +15,7 @@ from settlements import admin_deliveries as admin_deliveries  # and leads to the
 from settlements import admin_event_sources as admin_event_sources
 from settlements import admin_inbox as admin_inbox
 from settlements.admin_search import ByIntent, ByShipment
+from settlements.admin_troubles import ByTrouble
 from settlements.models import (
     Approval,
     AuditEvent,
@@ -210,8 +211,8 @@ class MilestoneSettlementAdmin(ByIntent):
         "id", "shipment", "event_type", amount, "status", "strategy", "recipient", "rail", "reference", "created_at",
     ]  # fmt: skip
     list_filter = [
-        words("status", SettlementStatus), words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE, BY_CURRENCY,
-        words("rail", METHODS), "created_at",
+        words("status", SettlementStatus), ByTrouble, words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE,
+        BY_CURRENCY, words("rail", METHODS), "created_at",
     ]  # fmt: skip
     list_select_related = ["intent__shipment", "intent__recipient"]
     sortable_by = ["id"]
