@@ -1,7 +1,7 @@
-"""Who failed too often waits: counted by login and by address, in the database, so that no other server is needed for it.
+"""Who failed too often waits: counted by login and by address, in the database, so no other server is needed for it.
 
-Every attempt is counted before it is looked at, so a hundred at the same moment are no hundred guesses. Whoever waits is
-refused whatever they bring, the right password too, and unknown user names wait like known ones.
+Every attempt is counted before it is looked at, so a hundred at the same moment are no hundred guesses. Whoever waits
+is refused whatever they bring, the right password too, and unknown user names wait like known ones.
 """
 
 import logging
