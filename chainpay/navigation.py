@@ -68,6 +68,12 @@ SIDEBAR: Final = {
                     "link": reverse_lazy("admin:compliance_reviewqueue_stamps"),
                     "permission": _may("settlements.oversee_decisions"),
                 },
+                {
+                    "title": "Rubber-stamp report",
+                    "icon": "approval_delegation",
+                    "link": reverse_lazy("admin:compliance_reviewqueue_stamps"),
+                    "permission": _may("settlements.oversee_decisions"),
+                },
             ],
         },
         {
