@@ -24,4 +24,9 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=settings.CHAINPAY_DELIVERY_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_DELIVERY_SECONDS, 10)},
     },
+    "digest": {
+        "task": "compliance.digest",
+        "schedule": timedelta(seconds=settings.CHAINPAY_DIGEST_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_DIGEST_SECONDS, 60)},
+    },
 }

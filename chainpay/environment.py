@@ -4,11 +4,12 @@ import secrets
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from chainpay import encryption_keys
+from chainpay import encryption_keys, mail
 from chainpay.embedded import paths
 from rails.money import EXPONENTS, Money, MoneyError
 from settlements import addresses
@@ -16,6 +17,7 @@ from settlements.addresses import CallRefused
 
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://")
+MIB = 1024 * 1024
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # About ten thousand US dollars in each currency; one that is missing here needs two approvers from the first unit.
@@ -40,11 +42,24 @@ class Environment:
     hold_seconds: int
     sweep_seconds: int
     delivery_seconds: int
+    digest_seconds: int
+    digest_to: list[str]
+    base_url: str
+    mail: dict[str, Any]
+    mail_from: str
     review_target_hours: int
     requests_per_second: int
     four_eyes_above: dict[str, Money]
+    evidence_dir: Path
+    evidence_max_bytes: int
     chainfreight_url: str
     chainfreight_timeout_seconds: int
+    idle_minutes: int
+    session_hours: int
+    recent_login_minutes: int
+    login_failures: int
+    lockout_minutes: int
+    trusted_proxies: int
     log_level: str
 
 
@@ -59,6 +74,8 @@ def read(base_dir: Path) -> Environment:
     redis_url = _url(env, "REDIS_URL", REDIS_SCHEMES)
     demo = _boolean(env, "CHAINPAY_DEMO")
     secret_key = _secret_key(env, var, embedded=not database_url)
+    port = _integer(env, "PORT", 8003, 1, 65535)
+    post = mail.read(env, port=port, demo=demo)
     return Environment(
         var=var,
         database_url=database_url or paths.postgres_url(var),
@@ -72,15 +89,28 @@ def read(base_dir: Path) -> Environment:
         if demo
         else env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"]),
         csrf_trusted_origins=env.list("CSRF_TRUSTED_ORIGINS", default=[]),
-        port=_integer(env, "PORT", 8003, 1, 65535),
+        port=port,
         hold_seconds=_integer(env, "CHAINPAY_HOLD_SECONDS", 86_400, 1, 31 * 86_400),
         sweep_seconds=_integer(env, "CHAINPAY_SWEEP_SECONDS", 300, 1, 86_400),
         delivery_seconds=_integer(env, "CHAINPAY_DELIVERY_SECONDS", 10, 1, 86_400),
+        digest_seconds=_integer(env, "CHAINPAY_DIGEST_SECONDS", 900, 1, 86_400),
+        digest_to=post.to,
+        base_url=post.base_url,
+        mail=post.backend,
+        mail_from=post.sender,
         review_target_hours=_integer(env, "CHAINPAY_REVIEW_TARGET_HOURS", 4, 1, 24 * 31),
         requests_per_second=_integer(env, "CHAINPAY_REQUESTS_PER_SECOND", 1_000, 1, 100_000),
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
+        evidence_dir=_evidence_dir(env, var),
+        evidence_max_bytes=_integer(env, "CHAINPAY_EVIDENCE_MAX_BYTES", 10 * MIB, 1, 100 * MIB),
         chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
         chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
+        idle_minutes=_integer(env, "CHAINPAY_IDLE_MINUTES", 30, 1, 24 * 60),
+        session_hours=_integer(env, "CHAINPAY_SESSION_HOURS", 10, 1, 7 * 24),
+        recent_login_minutes=_integer(env, "CHAINPAY_RECENT_LOGIN_MINUTES", 30, 1, 24 * 60),
+        login_failures=_integer(env, "CHAINPAY_LOGIN_FAILURES", 5, 1, 100),
+        lockout_minutes=_integer(env, "CHAINPAY_LOCKOUT_MINUTES", 15, 1, 24 * 60),
+        trusted_proxies=_integer(env, "CHAINPAY_TRUSTED_PROXIES", 0, 0, 10),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 
@@ -108,6 +138,19 @@ def _service(env: environ.Env, name: str) -> str:
     except CallRefused as error:
         raise ImproperlyConfigured(f"{name} must be the http or https URL of a service. {error}") from None
     return url.rstrip("/")
+
+
+def _evidence_dir(env: environ.Env, var: Path) -> Path:
+    """Where files of evidence lie: never where the web server looks for static files."""
+    given = str(env.str("CHAINPAY_EVIDENCE_DIR", default="")).strip()
+    if not given:
+        return var / "evidence"
+    place = Path(given)
+    if not place.is_absolute() or place.resolve().is_relative_to((var / "static").resolve()):
+        raise ImproperlyConfigured(
+            f"CHAINPAY_EVIDENCE_DIR must be an absolute path outside of the static files, not {given!r}."
+        )
+    return place
 
 
 def _boolean(env: environ.Env, name: str) -> bool:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import environ as django_environ
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from chainpay import environment
+from chainpay.headers import PAGES
 from chainpay.navigation import SIDEBAR
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,11 +24,21 @@ CHAINPAY_DEMO = ENVIRONMENT.demo
 CHAINPAY_HOLD_SECONDS = ENVIRONMENT.hold_seconds
 CHAINPAY_SWEEP_SECONDS = ENVIRONMENT.sweep_seconds
 CHAINPAY_DELIVERY_SECONDS = ENVIRONMENT.delivery_seconds
+CHAINPAY_DIGEST_SECONDS = ENVIRONMENT.digest_seconds
+CHAINPAY_DIGEST_TO = ENVIRONMENT.digest_to
+CHAINPAY_BASE_URL = ENVIRONMENT.base_url
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
 CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
+CHAINPAY_EVIDENCE_MAX_BYTES = ENVIRONMENT.evidence_max_bytes
 CHAINFREIGHT_URL = ENVIRONMENT.chainfreight_url
 CHAINFREIGHT_TIMEOUT_SECONDS = ENVIRONMENT.chainfreight_timeout_seconds
+CHAINPAY_IDLE_MINUTES = ENVIRONMENT.idle_minutes
+CHAINPAY_SESSION_HOURS = ENVIRONMENT.session_hours
+CHAINPAY_RECENT_LOGIN_MINUTES = ENVIRONMENT.recent_login_minutes
+CHAINPAY_LOGIN_FAILURES = ENVIRONMENT.login_failures
+CHAINPAY_LOCKOUT_MINUTES = ENVIRONMENT.lockout_minutes
+CHAINPAY_TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -36,16 +48,22 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "pgtrigger",
+    "csp",
     "rest_framework",
     "drf_spectacular_sidecar",
     "rails",
     "settlements",
     "compliance",
+    "access",
 ]
 
 MIDDLEWARE = [
     "settlements.api.request_ids.RequestIdMiddleware",
+    "chainpay.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chainpay.pages.Sessions",
@@ -53,12 +71,34 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "chainpay.pages.Logins",
     "chainpay.pages.Messages",
+    "allauth.account.middleware.AccountMiddleware",
+    "access.sessions.SessionLimits",
+    "access.gate.SecondFactorGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "chainpay.urls"
-LOGIN_URL = "admin:login"
+
+# Logging in, by django-allauth with pages of our own (access/). Its rate limits count in a cache; access/lockout.py
+# counts in the database instead, so that nobody gets unlimited guesses while Redis is away.
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+ACCOUNT_ADAPTER = "access.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGIN_TIMEOUT = 5 * 60
+ACCOUNT_FORMS = {"login": "access.forms.LoginForm", "reauthenticate": "access.forms.ConfirmForm"}
+MFA_ADAPTER = "access.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_RATE_LIMITS = False
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "ChainPay"
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {"authenticate": "access.forms.CodeForm", "activate_totp": "access.forms.ActivateForm"}
+
 WSGI_APPLICATION = "chainpay.wsgi.application"
 APPEND_SLASH = False
 CSRF_FAILURE_VIEW = "settlements.api.error_pages.csrf_failure"
@@ -100,11 +140,19 @@ UNFOLD = {
         lambda request: static("compliance/theme.css"),
         lambda request: static("compliance/review.css"),
         lambda request: static("compliance/admin.css"),
+        lambda request: static("access/access.css"),
+        lambda request: static("compliance/item.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("mfa_index")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
 }
 
 _database = django_environ.Env.db_url_config(ENVIRONMENT.database_url)
@@ -131,6 +179,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# EMAIL_BACKEND, EMAIL_HOST and the like, out of EMAIL_URL.
+globals().update(ENVIRONMENT.mail)
+EMAIL_TIMEOUT = 10  # seconds for each answer of the mail server
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.mail_from
+
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = ["chainpay.formats"]
 TIME_ZONE = "UTC"
@@ -139,6 +192,18 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.var / "static"
 # Development and the demo serve static files where the apps keep them; `collectstatic` is a step of deployment only.
 WHITENOISE_USE_FINDERS = ENVIRONMENT.embedded_database or ENVIRONMENT.demo
+
+# Evidence may lie elsewhere: any storage of Django that overwrites a name it is given twice (docs/runbook.md).
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "evidence": {
+        "BACKEND": "compliance.evidence_storage.PrivateFiles",
+        "OPTIONS": {"location": ENVIRONMENT.evidence_dir},
+    },
+}
+# Files are taken on the page for evidence only; everywhere else they are read over and forgotten.
+FILE_UPLOAD_HANDLERS = ["compliance.uploads.EvidenceOnly"]
 
 # 64 KiB of JSON; the admin's forms are smaller still.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
@@ -154,8 +219,9 @@ SECURE_HSTS_PRELOAD = _secure
 SESSION_COOKIE_SECURE = _secure
 CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_AGE = ENVIRONMENT.session_hours * 3600
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = PAGES
 SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # the proxy in front redirects to https; the probes of /healthz come in plain http
 ]

@@ -22,7 +22,7 @@ from settlements import approvals, holds, inbox, intents, requests, sources, tok
 from settlements.approvals import Officer
 from settlements.intents import IntentRequest
 from settlements.models import EventSource, FreightToken, MilestoneSettlement, PaymentIntent
-from settlements.statuses import EventType, IntentStatus, SettlementStatus
+from settlements.statuses import Channel, EventType, IntentStatus, SettlementStatus
 from settlements.tokens import TokenPush
 
 ACTOR = "demo-data"
@@ -239,7 +239,7 @@ def _version(settlement_id: int) -> str:
 
 def _officer(username: str) -> Officer:
     user = User.objects.get(username=username)
-    return Officer(pk=user.pk, username=user.username)
+    return Officer(pk=user.pk, username=user.username, channel=Channel.ITEM)
 
 
 def _token(token_id: int) -> DemoToken:

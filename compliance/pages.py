@@ -12,6 +12,7 @@ from compliance.models import ReviewQueue
 from settlements.approvals import Officer
 from settlements.permissions import Permission
 from settlements.refusals import Kind
+from settlements.statuses import Channel
 
 STATUS_CODES = {Kind.INVALID: 400, Kind.FORBIDDEN: 403, Kind.NOT_FOUND: 404, Kind.CONFLICT: 409}
 
@@ -27,10 +28,10 @@ def require(request: HttpRequest, permission: Permission) -> None:
         raise PermissionDenied
 
 
-def officer(request: HttpRequest) -> Officer:
-    """The person who is logged in, as decisions name them."""
+def officer(request: HttpRequest, channel: Channel = Channel.ITEM) -> Officer:
+    """The person who is logged in, as decisions name them; by default they decide from the item's page."""
     user = cast(User, request.user)
-    return Officer(pk=user.pk, username=user.get_username())
+    return Officer(pk=user.pk, username=user.get_username(), channel=channel)
 
 
 def render(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from rails.admin import BY_CURRENCY, amount, words
 from rails.admin_columns import cut, listed
+from rails.money import Money
 from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
@@ -20,6 +21,7 @@ from settlements.admin_search import ByIntent, ByShipment
 from settlements.models import (
     Approval,
     AuditEvent,
+    FourEyesLimit,
     FreightToken,
     Hold,
     IdempotencyKey,
@@ -203,7 +205,7 @@ class IdempotencyKeyAdmin(SettlementsAdmin):
 
 class ApprovalsOfSettlement(RelatedInline):
     model = Approval
-    fields: ClassVar[Any] = ["created_at", approver, "decision", "reason"]
+    fields: ClassVar[Any] = ["created_at", approver, "decision", "channel", "reason"]
     readonly_fields = fields
     related = ["approver"]
 
@@ -248,13 +250,29 @@ class MilestoneSettlementAdmin(ByIntent):
 
 @admin.register(Approval)
 class ApprovalAdmin(SettlementsAdmin):
-    list_display = ["id", "settlement", "decision", approver, "reason", "created_at"]
+    list_display = ["id", "settlement", "decision", "channel", approver, "reason", "created_at"]
     exclude = ["approver"]
     readonly_fields: ClassVar[Any] = [approver]
     list_filter = ["decision", "created_at"]
     list_select_related = ["settlement", "approver"]
     search_fields = ["approver__username__exact", "settlement__pk__exact"]
     search_help_text = "An officer's login or a settlement's number"
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
+@admin.display(description="two approve above")
+def four_eyes_above(row: FourEyesLimit) -> str:
+    """The limit in the currency's digits."""
+    return Money(row.above_minor, row.currency).text
+
+
+@admin.register(FourEyesLimit)
+class FourEyesLimitAdmin(SettlementsAdmin):
+    list_display = ["id", "currency", four_eyes_above, "set_at"]
+    exclude = ["above_minor"]
+    readonly_fields: ClassVar[Any] = [four_eyes_above]
+    list_filter = [BY_CURRENCY]
     sortable_by = ["id"]
     ordering = ["-pk"]
 

@@ -182,7 +182,7 @@ class KeyForm(forms.Form):
         choices=[(scope.value, scope.value) for scope in sorted(GRANTABLE)],
         coerce=Scope,
         widget=forms.CheckboxSelectMultiple,
-        help_text="A person's key never does more than the person may; compliance:decide is for persons only",
+        help_text="A person's key never does more than the person may; what compliance does is for persons only",
         error_messages={
             "required": "A key needs at least one scope.",
             "invalid_choice": f"Scopes are {', '.join(sorted(GRANTABLE))}.",

@@ -90,6 +90,16 @@ class Origin(StrEnum):
     SETTLE = "SETTLE"
 
 
+class Channel(StrEnum):
+    """How a person's decision came to us. UNKNOWN is for decisions older than the question; no new one is."""
+
+    ITEM = "ITEM"
+    BULK = "BULK"
+    API = "API"
+    SETTLE = "SETTLE"
+    UNKNOWN = "UNKNOWN"
+
+
 class EventState(StrEnum):
     """What became of a stored shipment event; a DUPLICATE is one whose milestones another event had brought."""
 
@@ -101,7 +111,7 @@ class EventState(StrEnum):
 
 
 class News(StrEnum):
-    """What subscribers are told, as it stands on the wire: one settlement's news, or a test message."""
+    """What subscribers are told, as it stands on the wire: one settlement's news, the queue's, or a test message."""
 
     CREATED = "settlement.created"
     DELAYED = "settlement.delayed"
@@ -112,6 +122,7 @@ class News(StrEnum):
     RETURNED = "settlement.returned"
     REJECTED = "settlement.rejected"
     CANCELLED = "settlement.cancelled"
+    REVIEW_DIGEST = "review.digest"
     PING = "ping"
 
 
@@ -126,4 +137,7 @@ class DeliveryState(StrEnum):
 LIVE_TOKEN_STATUSES = frozenset({"active", "locked"})
 
 EVENT_WORDS: tuple[str, ...] = (*EventType, *StoredEventType)
-SETTLEMENT_NEWS: tuple[News, ...] = tuple(news for news in News if news is not News.PING)
+# News of the platform as a whole: no carrier is told of it, and whoever wants it says so.
+PLATFORM_NEWS: tuple[News, ...] = (News.REVIEW_DIGEST,)
+SETTLEMENT_NEWS: tuple[News, ...] = tuple(news for news in News if news not in {*PLATFORM_NEWS, News.PING})
+TO_SUBSCRIBE: tuple[News, ...] = (*SETTLEMENT_NEWS, *PLATFORM_NEWS)

@@ -4,7 +4,7 @@ from django import forms
 
 from rails.wording import in_words
 from settlements import subscribers
-from settlements.statuses import SETTLEMENT_NEWS
+from settlements.statuses import TO_SUBSCRIBE
 
 _HOURS = int(subscribers.LONGEST_OVERLAP.total_seconds()) // 3600
 _LONGEST_CARRIER_ID = 200
@@ -18,7 +18,7 @@ class SubscriberForm(forms.Form):
     )
     event_types = forms.MultipleChoiceField(
         label="Told of",
-        choices=[(news.value, in_words(news)) for news in SETTLEMENT_NEWS],
+        choices=[(news.value, in_words(news)) for news in TO_SUBSCRIBE],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Tick at least one."},
     )

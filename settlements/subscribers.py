@@ -13,7 +13,7 @@ from rails import sealing
 from settlements import calling, signatures
 from settlements.models import Subscriber, SubscriberSecret
 from settlements.refusals import Kind, Refusal
-from settlements.statuses import SETTLEMENT_NEWS
+from settlements.statuses import PLATFORM_NEWS, SETTLEMENT_NEWS, TO_SUBSCRIBE
 from settlements.values import NAME, NAME_RULE
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def create(
     """
     if not NAME.fullmatch(name):
         raise SubscriberRefused(NAME_RULE, field="name")
-    _check(url, event_types)
+    _check(url, event_types, carrier_id)
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -80,7 +80,7 @@ def find(subscriber_id: int) -> Subscriber:
 
 def change(subscriber_id: int, *, url: str, event_types: Sequence[str], active: bool, actor: str) -> None:
     """Changes what may change, also for what waits to be sent. Raises SubscriberNotFound, SubscriberRefused."""
-    _check(url, event_types)
+    _check(url, event_types, find(subscriber_id).carrier_id)
     with transaction.atomic():
         row = _locked(subscriber_id)
         row.url, row.event_types, row.active = url, _in_order(event_types), active
@@ -166,18 +166,24 @@ def _locked(subscriber_id: int) -> Subscriber:
 
 
 def _in_order(event_types: Sequence[str]) -> list[str]:
-    return [news.value for news in SETTLEMENT_NEWS if news in event_types]
+    return [news.value for news in TO_SUBSCRIBE if news in event_types]
 
 
-def _check(url: str, event_types: Sequence[str]) -> None:
+def _check(url: str, event_types: Sequence[str], carrier_id: str) -> None:
     try:
         calling.check_url(url, private_allowed=settings.CHAINPAY_DEMO)
     except calling.CallFailed as failed:
         raise SubscriberRefused(str(failed), field="url") from failed
-    unknown = sorted(set(event_types) - set(SETTLEMENT_NEWS))
+    unknown = sorted(set(event_types) - set(TO_SUBSCRIBE))
     if unknown:
         raise SubscriberRefused(
-            f"{', '.join(unknown)} is nothing we tell of; known are {', '.join(SETTLEMENT_NEWS)}.", field="event_types"
+            f"{', '.join(unknown)} is nothing we tell of; known are {', '.join(TO_SUBSCRIBE)}.", field="event_types"
+        )
+    of_the_platform = [news for news in PLATFORM_NEWS if news in event_types]
+    if carrier_id and of_the_platform:
+        raise SubscriberRefused(
+            f"A carrier's subscriber is told of its own settlements alone, not of {', '.join(of_the_platform)}.",
+            field="event_types",
         )
     if not event_types:
         raise SubscriberRefused("A subscriber is told of at least one kind of event.", field="event_types")

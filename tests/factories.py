@@ -1,14 +1,17 @@
 """Rows for tests, made by the domain's own functions where rows must agree with one another."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any, cast
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from factory.base import Factory
 from factory.declarations import LazyFunction, SelfAttribute, Sequence, SubFactory
 from factory.django import DjangoModelFactory
@@ -22,6 +25,7 @@ from settlements.inbox import Message, Receipt
 from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.models import Approval, EventSource, FreightToken, MilestoneSettlement, PaymentIntent
 from settlements.sources import Source
+from settlements.statuses import Channel
 from settlements.tokens import TokenPush
 
 LOW, MEDIUM, HIGH = Decimal("0.15"), Decimal("0.50"), Decimal("0.81")
@@ -184,9 +188,25 @@ def version_of(settlement_id: int) -> str:
     return row[0]
 
 
-def officer(user: User) -> Officer:
+def log_in(client: Client, user: User) -> Client:
+    """The client with a session as it is after password and second factor were shown just now."""
+    client.force_login(user)
+    factor, _ = Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
+    at = time.time()
+    session = client.session
+    session["session_started_at"] = session["session_seen_at"] = at
+    session["account_authentication_methods_user"] = str(user.pk)
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": at, "username": user.get_username()},
+        {"method": "mfa", "at": at, "id": factor.pk, "type": factor.type},
+    ]
+    session.save()
+    return client
+
+
+def officer(user: User, channel: Channel = Channel.ITEM) -> Officer:
     """A user as the one who decides."""
-    return Officer(pk=user.pk, username=user.username)
+    return Officer(pk=user.pk, username=user.username, channel=channel)
 
 
 def approve(settlement: MilestoneSettlement, user: User, reason: str = "papers are in order") -> approvals.Decided:
@@ -198,5 +218,11 @@ def approve(settlement: MilestoneSettlement, user: User, reason: str = "papers a
 
 def approval_row(settlement: MilestoneSettlement, user: User, **others: Any) -> Approval:
     """An approval written past the domain, for the database to judge."""
-    values = {"decision": Approval.APPROVE, "reason": "test", "version": version_of(settlement.pk), "created_at": now()}
+    values = {
+        "decision": Approval.APPROVE,
+        "channel": Channel.ITEM,
+        "reason": "test",
+        "version": version_of(settlement.pk),
+        "created_at": now(),
+    }
     return Approval.objects.create(settlement=settlement, approver=user, **{**values, **others})

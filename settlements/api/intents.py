@@ -22,7 +22,7 @@ from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.locks import IntentNotFound
 from settlements.permissions import Scope
 from settlements.policy import Decision
-from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
+from settlements.statuses import Channel, EventType, IntentStatus, RiskTier, ScheduleType
 from settlements.tokens import TokenPush
 
 _FIELDS = frozenset(
@@ -120,7 +120,7 @@ class Settle(Endpoint):
                 fields.maybe_text("version")
         force = None
         if forced:
-            force = requests.Force(officer=officer(self.caller.user), reason=reason, version=version)
+            force = requests.Force(officer=officer(self.caller.user, Channel.SETTLE), reason=reason, version=version)
         result = requests.settle(intent_id, actor=self.caller.actor, reason=reason, force=force, now=timezone.now())
         intent = found(intent_id, self.caller)
         return answer(
@@ -189,7 +189,8 @@ class History(Endpoint):
 
     def get(self, request: Request, intent_id: int) -> HttpResponse:
         found(intent_id, self.caller)
-        logs = [representations.audit_event(event) for event in queries.history(intent_id)]
+        for_staff = not self.caller.carrier_id
+        logs = [representations.audit_event(event, for_staff=for_staff) for event in queries.history(intent_id)]
         return answer({"payment_intent_id": intent_id, "logs": logs, "total_actions": len(logs)})
 
 
@@ -201,9 +202,9 @@ def found(intent_id: int, caller: Caller) -> queries.Intent:
     return intent
 
 
-def officer(user: Any) -> Officer:
-    """The staff user who decides."""
-    return Officer(pk=user.pk, username=user.get_username())
+def officer(user: Any, channel: Channel) -> Officer:
+    """The staff user who decides, and by which request."""
+    return Officer(pk=user.pk, username=user.get_username(), channel=channel)
 
 
 def _created(body: bytes) -> HttpResponse:

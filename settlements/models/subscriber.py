@@ -10,11 +10,13 @@ from settlements.models.audit_event import AuditEvent
 from settlements.models.settlement import MilestoneSettlement
 from settlements.models.source_guards import ENDS_ONCE
 from settlements.models.subscriber_guards import DELIVERY_EDGES, DELIVERY_ROW
-from settlements.statuses import SETTLEMENT_NEWS, DeliveryState
+from settlements.statuses import PLATFORM_NEWS, SETTLEMENT_NEWS, TO_SUBSCRIBE, DeliveryState
 from settlements.values import NAME
 
 # Plain strings, for migrations keep them.
 _NEWS = [news.value for news in SETTLEMENT_NEWS]
+_OF_THE_PLATFORM = [news.value for news in PLATFORM_NEWS]
+_TO_SUBSCRIBE = [news.value for news in TO_SUBSCRIBE]
 _STATES = [state.value for state in DeliveryState]
 
 
@@ -34,8 +36,12 @@ class Subscriber(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(name__regex=f"^{NAME.pattern}$"), name="a_subscriber_has_a_plain_name"),
             models.CheckConstraint(
-                condition=Q(event_types__len__gte=1, event_types__contained_by=_NEWS),
+                condition=Q(event_types__len__gte=1, event_types__contained_by=_TO_SUBSCRIBE),
                 name="a_subscriber_is_told_of_known_events",
+            ),
+            models.CheckConstraint(
+                condition=Q(carrier_id="") | ~Q(event_types__overlap=_OF_THE_PLATFORM),
+                name="a_carrier_is_told_of_its_settlements_alone",
             ),
             models.CheckConstraint(condition=~Q(url=""), name="a_subscriber_has_an_address"),
         ]
@@ -73,7 +79,8 @@ class SubscriberSecret(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to one subscriber, written with the audit event it tells of; a test message tells of none.
+    """One message to one subscriber, written with the audit event it tells of; a test message and news of the whole
+    platform tell of none, and the latter have their body from the beginning.
 
     `payload` is empty until it is prepared, then the body as it is sent ever after. `failures` counts since
     `give_up_at` was set, `attempts` all there were.
@@ -109,7 +116,9 @@ class Delivery(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(event_type="ping", audit_event__isnull=True, settlement__isnull=True)
-                | Q(event_type__in=_NEWS, audit_event__isnull=False, settlement__isnull=False),
+                | Q(event_type__in=_NEWS, audit_event__isnull=False, settlement__isnull=False)
+                | Q(event_type__in=_OF_THE_PLATFORM, audit_event__isnull=True, settlement__isnull=True)
+                & ~Q(payload=""),
                 name="news_tell_of_an_audit_event",
             ),
             models.CheckConstraint(condition=Q(state__in=_STATES), name="state_of_a_delivery_is_known"),

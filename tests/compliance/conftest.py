@@ -20,7 +20,7 @@ from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.models import EventSource, MilestoneSettlement
 from settlements.statuses import EventType, ScheduleType
 from settlements.tokens import TokenPush
-from tests.factories import ACTOR
+from tests.factories import ACTOR, log_in
 
 _numbers = itertools.count(1000)
 Staff = Callable[..., User]
@@ -57,9 +57,7 @@ def second_officer(staff: Staff) -> User:
 
 def logged_in(user: User, *, csrf: bool = False) -> Client:
     """A browser with that login."""
-    client = Client(enforce_csrf_checks=csrf)
-    client.force_login(user)
-    return client
+    return log_in(Client(enforce_csrf_checks=csrf), user)
 
 
 @dataclass(frozen=True)
@@ -70,10 +68,12 @@ class Freight:
     shipment_id: str
 
 
-def freight(score: str | None = "0.81", *, carrier_id: str = "", recipient_id: str | None = None) -> Freight:
+def freight(
+    score: str | None = "0.81", *, carrier_id: str = "", recipient_id: str | None = None, shipment: str = ""
+) -> Freight:
     """A new token of a new shipment."""
     number = next(_numbers)
-    shipment = f"SHIP-{number}"
+    shipment = shipment or f"SHIP-{number}"
     push = TokenPush(
         shipment_id=shipment,
         risk_score=None if score is None else Decimal(score),

@@ -18,7 +18,7 @@ from rails.money import Money
 from settlements import approvals, holds, intents, requests, tokens
 from settlements.approvals import NotEligible, Officer
 from settlements.models import EventSource
-from settlements.statuses import EventType, ReleaseStrategy, SettlementStatus
+from settlements.statuses import Channel, EventType, ReleaseStrategy, SettlementStatus
 from settlements.tokens import TokenPush
 from tests.compliance.conftest import event, freight, intent, recipient, settlement, waiting
 from tests.factories import ACTOR
@@ -34,7 +34,7 @@ def queued(**changed: Any) -> list[int]:
 
 
 def as_officer(user: User) -> Officer:
-    return Officer(pk=user.pk, username=user.username)
+    return Officer(pk=user.pk, username=user.username, channel=Channel.ITEM)
 
 
 def version(milestone_id: int) -> str:

@@ -9,6 +9,7 @@ from rails import ledger, recipients, switches
 from rails.admin import ReadOnlyAdmin
 from rails.base import SettlementProvider
 from rails.models import Account, JournalEntry, Posting, RailSwitch, Recipient, RecipientEdit
+from tests.factories import log_in
 from tests.rails.rail_contract import NOW
 from tests.rails.test_ledger import release
 
@@ -29,8 +30,7 @@ def _books(settings: Settings) -> None:
 def auditor(client: Client) -> Client:
     user = User.objects.create_user("auditor1", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(content_type__app_label="rails", codename__startswith="view_"))
-    client.force_login(user)
-    return client
+    return log_in(client, user)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -49,18 +49,19 @@ def test_every_row_opens_and_has_nothing_to_save(auditor: Client, model: type) -
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_not_even_a_superuser_may_write(admin_client: Client, model: type) -> None:
+def test_not_even_a_superuser_may_write(client: Client, admin_user: User, model: type) -> None:
+    log_in(client, admin_user)
     name = f"admin:rails_{model.__name__.lower()}"
     row = model.objects.latest("pk")  # type: ignore[attr-defined]
     assert isinstance(site._registry[model], ReadOnlyAdmin)
-    assert admin_client.post(reverse(f"{name}_add"), {}).status_code == 403
-    assert admin_client.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
-    assert admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    assert client.post(reverse(f"{name}_add"), {}).status_code == 403
+    assert client.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+    assert client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_staff_without_the_permission_sees_nothing(client: Client, model: type) -> None:
-    client.force_login(User.objects.create_user("visitor", is_staff=True))
+    log_in(client, User.objects.create_user("visitor", is_staff=True))
     assert client.get(reverse(f"admin:rails_{model.__name__.lower()}_changelist")).status_code == 403
 
 

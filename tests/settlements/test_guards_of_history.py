@@ -85,6 +85,11 @@ class TestAnApproval:
         with refused("a_decision_has_a_reason"):
             approval_row(pending, a_user(), reason="")
 
+    @pytest.mark.parametrize("channel", ["", "UNKNOWN", "item", "phone"])
+    def test_tells_how_it_came(self, channel: str, pending: MilestoneSettlement, refused: Refused) -> None:
+        with refused("a decision tells how it came"):
+            approval_row(pending, a_user(), channel=channel)
+
 
 class TestHistory:
     @pytest.mark.parametrize("model", [*APPEND_ONLY, *NEVER_DELETED])

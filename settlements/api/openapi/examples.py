@@ -136,3 +136,29 @@ RECIPIENT: Final[dict[str, Any]] = {
     "created_at": TIME,
     "updated_at": TIME,
 }
+DIGEST: Final[dict[str, Any]] = {
+    "id": 7,
+    "target_hours": 4,
+    "waiting": 12,
+    "overdue": 1,
+    "target_missed": {"count": 0, "sums": []},
+    "new": {
+        "count": 1,
+        "sums": [{"risk_tier": "high", "currency": "USD", "count": 1, "amount": amount("8000.00")}],
+    },
+    "items": [
+        {
+            "milestone_id": 22,
+            "payment_intent_id": 1,
+            "shipment_id": SHIPMENT,
+            "event_type": "POD_CONFIRMED",
+            "amount": amount("8000.00"),
+            "currency": "USD",
+            "risk_tier": "high",
+            "target_missed": False,
+            "created_at": TIME,
+            "url": "https://pay.example.com/admin/compliance/reviewqueue/22/",
+        }
+    ],
+    "items_left_out": 0,
+}

@@ -1,13 +1,20 @@
-"""The messages that subscribers get: one settlement's news each, signed like those that come in."""
+"""The messages that subscribers get: one settlement's news each, or the queue's, signed like those that come in."""
 
 from typing import Any, Final
 
 from settlements.api.openapi import examples
 from settlements.api.openapi.operation import JSON
 from settlements.api.openapi.shapes import (
+    AMOUNT,
+    CURRENCY,
+    RELEASING_EVENT,
     SETTLEMENT_STATUS,
+    TIER,
     Schema,
     answered,
+    array,
+    boolean,
+    identity,
     moment,
     nullable,
     ref,
@@ -15,7 +22,7 @@ from settlements.api.openapi.shapes import (
     whole,
     words,
 )
-from settlements.statuses import SETTLEMENT_NEWS, News
+from settlements.statuses import News
 
 _SAYS: Final[dict[News, str]] = {
     News.CREATED: "A milestone settlement came into being",
@@ -27,6 +34,7 @@ _SAYS: Final[dict[News, str]] = {
     News.RETURNED: "Its money came back",
     News.REJECTED: "A person rejected it",
     News.CANCELLED: "It was cancelled",
+    News.REVIEW_DIGEST: "Settlements have joined the review queue, or waited too long in it",
     News.PING: "A test message",
 }
 _HOW: Final = (
@@ -35,6 +43,33 @@ _HOW: Final = (
     "`webhook-id` tells repeats, `sequence` the order within an intent."
 )
 _STATUS: Final = nullable(SETTLEMENT_STATUS)
+_GROUP: Final = answered(
+    count=whole("How many settlements."),
+    sums=array(answered(risk_tier=TIER, currency=CURRENCY, count=whole(lowest=1), amount=AMOUNT)),
+)
+_DIGEST: Final = answered(
+    id=identity("The digest's number."),
+    target_hours=whole("How long a settlement may wait.", lowest=1),
+    waiting=whole("How many wait in all."),
+    overdue=whole("How many of them longer than that."),
+    target_missed=_GROUP,
+    new=_GROUP,
+    items=array(
+        answered(
+            milestone_id=identity(),
+            payment_intent_id=identity(),
+            shipment_id=shown(),
+            event_type=RELEASING_EVENT,
+            amount=AMOUNT,
+            currency=CURRENCY,
+            risk_tier=TIER,
+            target_missed=boolean(),
+            created_at=moment(),
+            url=shown("The settlement's page in the review queue."),
+        )
+    ),
+    items_left_out=whole("How many more the figures are of."),
+)
 
 
 def webhooks() -> dict[str, Any]:
@@ -65,7 +100,9 @@ def _message(news: News) -> dict[str, Any]:
 def _shape(news: News) -> tuple[Schema, dict[str, Any]]:
     head: dict[str, Schema] = {"type": words([news.value]), "timestamp": moment("When it happened.")}
     shown_head = {"type": news.value, "timestamp": examples.LATER}
-    if news not in SETTLEMENT_NEWS:
+    if news is News.REVIEW_DIGEST:
+        return answered(**head, data=_DIGEST), {**shown_head, "data": examples.DIGEST}
+    if news is News.PING:
         return answered(**head, data=answered(subscriber=shown())), {**shown_head, "data": {"subscriber": "acme"}}
     schema = answered(
         **head,

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from settlements import subscribers
 from settlements.refusals import Refusal
-from settlements.statuses import SETTLEMENT_NEWS
+from settlements.statuses import PLATFORM_NEWS, SETTLEMENT_NEWS
 
 _LONGEST_NAME = 50
 
@@ -25,7 +25,8 @@ class Command(BaseCommand):
             "--event",
             action="append",
             metavar="TYPE",
-            help=f"what it is told of, may be repeated (default: all of {', '.join(SETTLEMENT_NEWS)})",
+            help=f"what it is told of, may be repeated (default: all of {', '.join(SETTLEMENT_NEWS)}); "
+            f"without a carrier also {', '.join(PLATFORM_NEWS)}",
         )
         parser.add_argument("--carrier", default="", metavar="ID", help="only settlements of this carrier's tokens")
 
