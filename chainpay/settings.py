@@ -30,6 +30,7 @@ CHAINPAY_BASE_URL = ENVIRONMENT.base_url
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
 CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
+CHAINPAY_EVIDENCE_MAX_BYTES = ENVIRONMENT.evidence_max_bytes
 CHAINFREIGHT_URL = ENVIRONMENT.chainfreight_url
 CHAINFREIGHT_TIMEOUT_SECONDS = ENVIRONMENT.chainfreight_timeout_seconds
 CHAINPAY_IDLE_MINUTES = ENVIRONMENT.idle_minutes
@@ -138,12 +139,15 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("compliance/theme.css"),
         lambda request: static("compliance/review.css"),
+        lambda request: static("compliance/admin.css"),
         lambda request: static("access/access.css"),
+        lambda request: static("compliance/item.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "DASHBOARD_CALLBACK": "compliance.dashboard_page.front_page",
     "ACCOUNT": {
         "navigation": [
             {"title": "Second factor", "link": reverse_lazy("mfa_index")},
@@ -189,6 +193,18 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENVIRONMENT.var / "static"
 # Development and the demo serve static files where the apps keep them; `collectstatic` is a step of deployment only.
 WHITENOISE_USE_FINDERS = ENVIRONMENT.embedded_database or ENVIRONMENT.demo
+
+# Evidence may lie elsewhere: any storage of Django that overwrites a name it is given twice (docs/runbook.md).
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "evidence": {
+        "BACKEND": "compliance.evidence_storage.PrivateFiles",
+        "OPTIONS": {"location": ENVIRONMENT.evidence_dir},
+    },
+}
+# Files are taken on the page for evidence only; everywhere else they are read over and forgotten.
+FILE_UPLOAD_HANDLERS = ["compliance.uploads.EvidenceOnly"]
 
 # 64 KiB of JSON; the admin's forms are smaller still.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024

@@ -8,10 +8,19 @@ from django.conf import settings
 
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
 from rails.money import Money
+from rails.wording import in_words
 from settlements.policy import score_text
-from settlements.statuses import LIVE_TOKEN_STATUSES
+from settlements.statuses import LIVE_TOKEN_STATUSES, Channel
 
 register = template.Library()
+
+_CHANNEL_WORDS = {
+    Channel.ITEM: "item page",
+    Channel.BULK: "many at once",
+    Channel.API: "API",
+    Channel.SETTLE: "settle request",
+    Channel.UNKNOWN: "not recorded",
+}
 
 
 @register.filter
@@ -37,10 +46,25 @@ def age(since: datetime, now: datetime) -> str:
 
 
 @register.filter
+def lasted(took: timedelta) -> str:
+    """How long something took, for reading: `3.2 s`, `4 min 7 s`, `2 h 5 min`."""
+    tenths = took // timedelta(milliseconds=100)
+    if tenths < 600:
+        return f"{tenths // 10}.{tenths % 10} s"
+    minutes, seconds = divmod(tenths // 10, 60)
+    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@register.filter
 def words(code: str) -> str:
     """A stored word for reading: `POD_CONFIRMED` becomes `POD confirmed`."""
-    first, *rest = code.split("_")
-    return " ".join([first if first == "POD" else first.capitalize(), *(word.lower() for word in rest)])
+    return in_words(code)
+
+
+@register.filter
+def channel_words(channel: Channel) -> str:
+    """How a decision came, in words."""
+    return _CHANNEL_WORDS[channel]
 
 
 @register.filter

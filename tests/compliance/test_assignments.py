@@ -13,15 +13,11 @@ from compliance.assignments import AssigneeRefused, AssignmentRefused
 from compliance.models import Assignment
 from compliance.roles import Role
 from settlements import approvals, intents, verify
-from settlements.approvals import Officer
 from settlements.locks import SettlementNotFound
 from settlements.models import AuditEvent, MilestoneSettlement
 from settlements.statuses import EventType
 from tests.compliance.conftest import Staff, event, freight, intent, logged_in, settlement, waiting
-
-
-def as_officer(user: User) -> Officer:
-    return Officer(pk=user.pk, username=user.username)
+from tests.factories import officer as as_officer
 
 
 def assign(one: MilestoneSettlement, to: User, *, by: User, reason: str = "knows the carrier") -> assignments.Assigned:
