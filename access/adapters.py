@@ -42,7 +42,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_safe_url(self, url: str | None) -> bool:
         """People are sent to pages of the admin only."""
-        return bool(url) and url.startswith("/admin/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+        local = url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+        return url is not None and local and url.startswith("/admin/")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)
