@@ -50,9 +50,7 @@ class Added:
         return f"Evidence {self.name} added"
 
 
-def add(
-    milestone_id: int, *, file: IO[bytes], name: str, description: str, officer: Officer, now: datetime
-) -> Added:
+def add(milestone_id: int, *, file: IO[bytes], name: str, description: str, officer: Officer, now: datetime) -> Added:
     """Keeps a file as evidence of a settlement, whatever its status. Raises a Refusal, and then nothing is written.
 
     The bytes are stored before the row that names them: a crash between leaves a file that nobody knows of, never a row

@@ -11,7 +11,9 @@ from settlements.refusals import Refusal
 LONGEST_NAME = 150
 
 # What a browser or an office program would take for something to run, wherever in a text it stands.
-_MARKUP = re.compile(rb"<\s*(?:!doctype|\?xml|html|head|body|svg|script|iframe|object|embed|math)\b|<!--", re.IGNORECASE)
+_MARKUP = re.compile(
+    rb"<\s*(?:!doctype|\?xml|html|head|body|svg|script|iframe|object|embed|math)\b|<!--", re.IGNORECASE
+)
 _RICH_TEXT = b"{\\rtf"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _NEVER_SHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django.db import connection
 
-from rails.money import Money
 from rails.models import RecipientEdit
+from rails.money import Money
 
 # A recipient of years has more than a page can add up; these many say how it is paid nowadays.
 LATEST_INTENTS: Final = 2_000
@@ -92,9 +92,9 @@ def record(recipient_pk: int, *, besides: int) -> RecipientRecord:
     }
     totals, reviews = _rows(_TOTALS, keys), _rows(_REVIEWS, keys)
     edits = list(
-        RecipientEdit.objects.filter(recipient_id=recipient_pk).select_related("edited_by").order_by("-pk")[
-            :_LAST_EDITS
-        ]
+        RecipientEdit.objects.filter(recipient_id=recipient_pk)
+        .select_related("edited_by")
+        .order_by("-pk")[:_LAST_EDITS]
     )
     last_payment = max((row[5] for row in totals if row[5]), default=None)
     return RecipientRecord(

@@ -177,9 +177,9 @@ def find(milestone_id: int, *, now: datetime) -> Review:
             AuditEvent.objects.filter(settlement_id=milestone_id, action=audit.NOTE_ADDED).order_by("-pk")[:MOST_ROWS]
         ),
         evidence=list(
-            Evidence.objects.filter(settlement_id=milestone_id).select_related("uploaded_by").order_by("-pk")[
-                :MOST_ROWS
-            ]
+            Evidence.objects.filter(settlement_id=milestone_id)
+            .select_related("uploaded_by")
+            .order_by("-pk")[:MOST_ROWS]
         ),
         moments=timeline(events, history),
         bars=_bars(schedule),

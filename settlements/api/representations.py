@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from settlements.api.rendering import money, number
 from settlements import audit
+from settlements.api.rendering import money, number
 from settlements.lifecycle import NewSettlement
 from settlements.models import AuditEvent
 from settlements.queries import Intent, Milestone, ScheduleItem, sums

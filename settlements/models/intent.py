@@ -19,9 +19,7 @@ class PaymentIntent(models.Model):
     description = models.TextField(blank=True, default="")
     payment_method = models.TextField(default="internal_ledger")
     # Its index is the one by recipient and id.
-    recipient = models.ForeignKey(
-        "rails.Recipient", on_delete=models.PROTECT, null=True, blank=True, db_index=False
-    )
+    recipient = models.ForeignKey("rails.Recipient", on_delete=models.PROTECT, null=True, blank=True, db_index=False)
     risk_score = models.DecimalField(max_digits=21, decimal_places=20, null=True, blank=True)
     risk_category = models.TextField(blank=True, default="")
     risk_tier = models.TextField()
