@@ -63,12 +63,6 @@ SIDEBAR: Final = {
                 _queue("On hold", "front_hand", "held", "?state=held"),
                 _queue("Delayed", "schedule", "delayed", "?state=delayed"),
                 {
-                    "title": "How officers decide",
-                    "icon": "approval",
-                    "link": reverse_lazy("admin:compliance_reviewqueue_stamps"),
-                    "permission": _may("settlements.oversee_decisions"),
-                },
-                {
                     "title": "Rubber-stamp report",
                     "icon": "approval_delegation",
                     "link": reverse_lazy("admin:compliance_reviewqueue_stamps"),

@@ -129,7 +129,7 @@ def _summary(bulk: BulkAct, rows: Sequence[Selected]) -> Summary:
     return Summary(
         rows=made,
         sums=sorted(sums.values(), key=lambda money: money.currency),
-        expected=Counter(row.expected for row in made),
+        expected=dict(Counter(row.expected for row in made)),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection
 
-from compliance.queries import WAITS
+from compliance.queue_sql import WAITS
 from rails.money import Money
 from settlements.admin_troubles import RELEASING_TOO_LONG
 from settlements.statuses import RiskTier

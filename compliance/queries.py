@@ -95,7 +95,7 @@ def _target() -> timedelta:
     return timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS)
 
 
-def _given(filters: Filters) -> Mapping[str, Any]:
+def _given(filters: Filters) -> dict[str, Any]:
     values = {field.name: getattr(filters, field.name) for field in fields(filters)}
     return {name: value for name, value in values.items() if name != "state" and value is not None}
 
