@@ -1,6 +1,6 @@
 """What waits for people to decide: the review queue, read in one statement however much waits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
