@@ -5,8 +5,10 @@ from pathlib import Path
 
 import environ as django_environ
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from chainpay import environment
+from chainpay.headers import PAGES
 from chainpay.navigation import SIDEBAR
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -50,6 +52,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "pgtrigger",
+    "csp",
     "rest_framework",
     "drf_spectacular_sidecar",
     "rails",
@@ -60,6 +63,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "settlements.api.request_ids.RequestIdMiddleware",
+    "chainpay.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chainpay.pages.Sessions",
@@ -135,12 +139,21 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("compliance/theme.css"),
         lambda request: static("compliance/review.css"),
+        lambda request: static("compliance/admin.css"),
+        lambda request: static("access/access.css"),
         lambda request: static("compliance/item.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "DASHBOARD_CALLBACK": "compliance.dashboard_page.front_page",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("mfa_index")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
 }
 
 _database = django_environ.Env.db_url_config(ENVIRONMENT.database_url)
@@ -209,6 +222,7 @@ CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = ENVIRONMENT.session_hours * 3600
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = PAGES
 SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # the proxy in front redirects to https; the probes of /healthz come in plain http
 ]

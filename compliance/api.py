@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from compliance import queries
+from compliance import filters, queries
 from settlements import approvals
 from settlements.api.endpoint import Endpoint
 from settlements.api.fields import Fields
@@ -22,12 +22,13 @@ class Queue(Endpoint):
     """What waits for a person: overdue first, then largest."""
 
     scopes = {"GET": Scope.COMPLIANCE_READ}
-    query_parameters = frozenset({"skip", "limit", "milestone_id"})
+    query_parameters = filters.NAMES | {"skip", "limit", "milestone_id"}
 
     def get(self, request: Request) -> HttpResponse:
         total, items = queries.queue(
             skip=self.query.integer("skip", default=0, lowest=0, highest=10**9),
             limit=self.query.integer("limit", default=50, lowest=1, highest=500),
+            filters=filters.read(self.query),
             milestone_id=self.query.positive_id("milestone_id"),
             now=timezone.now(),
         )
@@ -107,4 +108,9 @@ def _item(item: queries.QueueItem) -> dict[str, Any]:
         "approvals": item.approvals,
         "approvals_required": item.approvals_required,
         "on_hold": item.held,
+        "hold_reason": item.hold_reason,
+        "blocked_reason": item.blocked_reason or None,
+        "assignee": item.assignee,
+        "due_by": item.due_by,
+        "releases_at": item.releases_at,
     }

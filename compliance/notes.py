@@ -4,12 +4,13 @@ from datetime import datetime
 
 from django.db import transaction
 
-from settlements import audit, candidates, locks
+from settlements import audit, candidates, locks, reasons
 from settlements.approvals import Officer
 
 
 def add(milestone_id: int, *, text: str, officer: Officer, now: datetime) -> str:
-    """Writes a note, whatever the status of the settlement; a sentence for the officer. Raises SettlementNotFound."""
+    """Writes a note, whatever the status of the settlement; a sentence for the officer. Raises a Refusal."""
+    reasons.check(text)
     with transaction.atomic():
         locks.of_settlement(milestone_id)
         (candidate,) = candidates.read([milestone_id])

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from compliance import filters, openapi_acts
 from settlements import approvals
 from settlements.api.openapi.components import METHOD
 from settlements.api.openapi.examples import amount
@@ -26,11 +27,32 @@ from settlements.api.openapi.shapes import (
     shown,
     text,
     whole,
+    words,
 )
 from settlements.locks import SettlementNotFound
 from settlements.permissions import Scope
 
-_TAG: Final = "Compliance"
+_TAG: Final = openapi_acts.TAG
+_FIGURE: Final = {"type": "string", "pattern": f"^[0-9]{{1,11}}(\\.[0-9]{{1,{filters.AMOUNT_DIGITS}}})?$"}
+_HOURS: Final = whole(highest=filters.LONGEST_AGE_HOURS)
+_SCHEMAS: Final[dict[str, Any]] = {
+    "state": words(filters.State),
+    "q": text(),
+    "tier": TIER,
+    "event_type": RELEASING_EVENT,
+    "payment_method": METHOD,
+    "recipient_id": text(),
+    "currency": CURRENCY,
+    "min_amount": _FIGURE,
+    "max_amount": _FIGURE,
+    "overdue": boolean(),
+    "older_than_hours": _HOURS,
+    "younger_than_hours": _HOURS,
+    "assignee": text(),
+    "unassigned": boolean(),
+    "on_hold": boolean(),
+    "approvals_begun": boolean(),
+}
 _ITEM: Final = answered(
     milestone_id=identity(),
     version=VERSION,
@@ -52,6 +74,11 @@ _ITEM: Final = answered(
     approvals=whole(),
     approvals_required=whole(lowest=1),
     on_hold=boolean(),
+    hold_reason=nullable(shown("Why it is on hold.")),
+    blocked_reason=nullable(shown("What stands in the way of a release that is authorised.")),
+    assignee=nullable(shown("The username of the officer who works on it.")),
+    due_by=nullable(moment("When the target for a decision is reached; null for what releases by itself.")),
+    releases_at=nullable(moment("When it releases by itself; null for what waits for people.")),
 )
 _WAITING: Final[dict[str, Any]] = {
     "milestone_id": 22,
@@ -74,6 +101,11 @@ _WAITING: Final[dict[str, Any]] = {
     "approvals": 1,
     "approvals_required": 2,
     "on_hold": False,
+    "hold_reason": None,
+    "blocked_reason": None,
+    "assignee": "officer2",
+    "due_by": "2026-11-23T09:12:59.009071Z",
+    "releases_at": None,
 }
 _DECIDED: Final = answered(
     message=shown(),
@@ -94,7 +126,7 @@ _BODY: Final = Body(
 )
 _REFUSALS: Final = (
     SettlementNotFound, approvals.NotWaiting, approvals.NothingToRelease, approvals.NotEligible, approvals.OnHold,
-    approvals.StaleVersion, approvals.AlreadyApprovedByYou, approvals.NotIndependent,
+    approvals.StaleVersion, approvals.AlreadyApprovedByYou, approvals.NotIndependent, approvals.NotStaff,
 )  # fmt: skip
 
 
@@ -131,12 +163,14 @@ OPERATIONS: Final = (
         id="readQueue",
         tag=_TAG,
         summary="What waits for a person",
-        description="Overdue first, then largest.",
+        description="Overdue first, then largest (by figure, whatever the currency), then oldest; what is `delayed` by "
+        "when it releases itself. Filters given together must all hold.",
         scope=Scope.COMPLIANCE_READ,
         parameters=(
             query("skip", whole(highest=10**9), "How many to pass over."),
             query("limit", whole(lowest=1, highest=500), "At most so many; 50 if absent."),
             query("milestone_id", whole(lowest=1, highest=10**18 - 1), "Only this milestone."),
+            *(query(name, _SCHEMAS[name], says) for name, says in filters.SAYS.items()),
         ),
         answers=(
             Answer(
@@ -164,4 +198,5 @@ OPERATIONS: Final = (
         "rejected",
         None,
     ),
+    *openapi_acts.OPERATIONS,
 )

@@ -1,61 +1,31 @@
 """What waits for people to decide: the review queue, read in one statement however much waits."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
 
+from compliance import queue_sql
+from compliance.filters import AMOUNT_DIGITS, EVERYTHING, Filters
 from rails.money import EXPONENTS, Money
-from settlements import candidates
 from settlements.statuses import EventType, ReleaseStrategy, RiskTier, SettlementStatus
 
 # Currencies side by side, in thousandths of a unit: as many digits as any currency has.
-_DIGITS = max(EXPONENTS.values())
-
-# Complete approvals take a settlement out of the queue: it waits for the sweep then, with a blocked_reason. The few
-# blocked ones are counted, for an approval may have become void since; the others never have complete approvals.
-WAITS = f"""
-    {candidates.WAITS_FOR_PEOPLE}
-    AND (s.blocked_reason = '' OR {candidates.APPROVALS} < s.approvals_required)
-"""
-# The whole queue is narrow rows from the partial index of what is PENDING; only the page is looked up in full.
-_QUEUE = f"""
-    WITH waiting AS MATERIALIZED (
-        SELECT s.id, s.created_at, s.created_at < %(overdue_before)s::timestamptz AS overdue,
-               s.amount_minor * scale.factor AS size
-        FROM settlements_milestonesettlement s
-        JOIN settlements_paymentintent i ON i.id = s.intent_id
-        JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
-            ON scale.currency = s.currency
-        WHERE {WAITS} {{only}}
-    ), page AS (
-        SELECT * FROM waiting ORDER BY overdue DESC, size DESC, created_at, id
-        LIMIT %(limit)s::bigint OFFSET %(skip)s::bigint
-    )
-    SELECT total.number, s.id,
-           settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
-           s.intent_id, shipment.shipment_id, s.event_type, s.amount_minor, s.currency, s.strategy, s.status,
-           s.risk_tier, s.risk_score, s.explanation, s.rail, r.recipient_id, r.name, s.created_at, page.overdue,
-           {candidates.APPROVALS}, s.approvals_required,
-           EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL)
-    FROM (SELECT count(*) AS number FROM waiting) total
-    LEFT JOIN page ON true
-    LEFT JOIN settlements_milestonesettlement s ON s.id = page.id
-    LEFT JOIN settlements_paymentintent i ON i.id = s.intent_id
-    LEFT JOIN settlements_shipment shipment ON shipment.id = i.shipment_id
-    LEFT JOIN rails_recipient r ON r.id = i.recipient_id
-    ORDER BY page.overdue DESC, page.size DESC, page.created_at, page.id
-"""
-_ALL = _QUEUE.format(only="")
-_ONE = _QUEUE.format(only="AND s.id = %(milestone)s::bigint")
+_CURRENCIES: Final = list(EXPONENTS)
+_FACTORS: Final = [10 ** (AMOUNT_DIGITS - digits) for digits in EXPONENTS.values()]
+_LARGEST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueItem:
-    """A settlement that waits for a decision; `version` is what the decision will be bound to."""
+    """A settlement that waits; `version` is what a decision will be bound to.
+
+    `due_by` is when the target for a decision is reached, None for what releases by itself: that goes `releases_at`.
+    """
 
     milestone_id: int
     version: str
@@ -75,36 +45,98 @@ class QueueItem:
     overdue: bool
     approvals: int
     approvals_required: int
-    held: bool
+    hold_reason: str | None
+    due_by: datetime | None
+    releases_at: datetime | None
+    blocked_reason: str
+    assignee: str | None
+
+    @property
+    def held(self) -> bool:
+        """Whether a hold is open."""
+        return self.hold_reason is not None
 
 
-def queue(*, skip: int, limit: int, milestone_id: int | None = None, now: datetime) -> tuple[int, list[QueueItem]]:
-    """How many wait, and one page of them: overdue first, then the largest (by figure, whatever currency), then oldest.
+def queue(
+    *, skip: int, limit: int, filters: Filters = EVERYTHING, milestone_id: int | None = None, now: datetime
+) -> tuple[int, list[QueueItem]]:
+    """How many are asked for, and one page of them: overdue first, then the largest, then the oldest; what is delayed
+    by when it releases itself. Sizes are compared by figure, whatever the currency.
 
     With `milestone_id` the queue is that settlement, if it waits. One statement.
     """
+    asked = {name: value is not False for name, value in _given(filters).items()}
+    if milestone_id is not None:
+        asked["milestone_id"] = True
     with connection.cursor() as cursor:
         cursor.execute(
-            _ALL if milestone_id is None else _ONE,
-            {
-                "overdue_before": now - timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS),
-                "currencies": list(EXPONENTS),
-                "factors": [10 ** (_DIGITS - digits) for digits in EXPONENTS.values()],
-                "milestone": milestone_id,
-                "skip": skip,
-                "limit": limit,
-            },
+            queue_sql.page(filters.state, asked),
+            {**_values(filters, now), "milestone": milestone_id, "skip": skip, "limit": limit},
         )
         rows = cursor.fetchall()
     return rows[0][0], [_item(*row[1:]) for row in rows if row[1] is not None]
+
+
+def selected(milestone_ids: Sequence[int], *, now: datetime) -> dict[int, QueueItem]:
+    """These settlements by their ids, whether they wait or not; one that does not exist is missing. One statement."""
+    with connection.cursor() as cursor:
+        limits = {"ids": list(milestone_ids), "skip": 0, "limit": len(milestone_ids)}
+        cursor.execute(queue_sql.SELECTED, {**_values(EVERYTHING, now), **limits})
+        found = [_item(*row[1:]) for row in cursor.fetchall() if row[1] is not None]
+    return {item.milestone_id: item for item in found}
+
+
+def overdue_before(now: datetime) -> datetime:
+    """What has waited since before this moment has missed the target."""
+    return now - _target()
+
+
+def _target() -> timedelta:
+    return timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS)
+
+
+def _given(filters: Filters) -> dict[str, Any]:
+    values = {field.name: getattr(filters, field.name) for field in fields(filters)}
+    return {name: value for name, value in values.items() if name != "state" and value is not None}
+
+
+def _values(filters: Filters, now: datetime) -> dict[str, Any]:
+    """What the statement's placeholders stand for, whichever of them it has."""
+    return {
+        **_given(filters),
+        "currencies": _CURRENCIES,
+        "factors": _FACTORS,
+        "overdue_before": overdue_before(now),
+        "min_amount": _thousandths(filters.min_amount),
+        "max_amount": _thousandths(filters.max_amount),
+        "older": now - timedelta(hours=filters.older_than_hours or 0),
+        "younger": now - timedelta(hours=filters.younger_than_hours or 0),
+        "number": _number(filters.q),
+        "beginning": _beginning(filters.q or ""),
+    }
+
+
+def _thousandths(figure: Decimal | None) -> int | None:
+    return None if figure is None else int(figure.scaleb(AMOUNT_DIGITS))
+
+
+def _number(word: str | None) -> int | None:
+    is_id = word is not None and word.isascii() and word.isdigit() and len(word) <= 19 and int(word) <= _LARGEST_ID
+    return int(word) if is_id and word else None
+
+
+def _beginning(word: str) -> str:
+    """The pattern of what begins with a word, taken literally."""
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
 def _item(*row: Any) -> QueueItem:
     (
         milestone_id, version, intent_id, shipment_id, event_type, amount_minor, currency, strategy, status,
         tier, score, reason, rail, recipient_id, recipient_name, waiting_since, overdue,
-        approvals, approvals_required, held,
+        approvals, approvals_required, hold_reason, delayed_until, blocked_reason, assignee,
     ) = row  # fmt: skip
+    delayed = status == SettlementStatus.DELAYED
     return QueueItem(
         milestone_id=milestone_id,
         version=version,
@@ -124,5 +156,9 @@ def _item(*row: Any) -> QueueItem:
         overdue=overdue,
         approvals=approvals,
         approvals_required=approvals_required,
-        held=held,
+        hold_reason=hold_reason,
+        due_by=None if delayed else waiting_since + _target(),
+        releases_at=delayed_until if delayed else None,
+        blocked_reason=blocked_reason,
+        assignee=assignee,
     )

@@ -33,11 +33,12 @@ ELIGIBLE = f"""(
                  WHERE asked.intent_id = s.intent_id AND asked.action = 'settle_requested' LIMIT 1), false)
 )"""
 
-# Whether nothing but people can release a settlement, and whether they are asked by now. Aliases: s, and i its intent.
-NEEDS_PEOPLE = """(
-    s.status = 'PENDING' AND s.amount_minor > 0 AND i.cancelled_at IS NULL
-    AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
+# Whether nothing but people can release a settlement, by its own row and with its intent, and whether they are asked by
+# now. Cancelling an intent moves all of it that waits, so its row tells the same. Aliases: s, and i its intent.
+NEEDS_PEOPLE_BY_ITSELF = """(
+    s.status = 'PENDING' AND s.amount_minor > 0 AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
 )"""
+NEEDS_PEOPLE = f"({NEEDS_PEOPLE_BY_ITSELF} AND i.cancelled_at IS NULL)"
 WAITS_FOR_PEOPLE = f"({NEEDS_PEOPLE} AND {ELIGIBLE})"
 
 # How many officers have approved a settlement as it is now. Alias: s.

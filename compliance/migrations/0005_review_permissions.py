@@ -10,6 +10,6 @@ def install(apps, schema_editor):
 class Migration(migrations.Migration):
     """Assigning, annotating and overseeing become permissions of the roles."""
 
-    dependencies = [("compliance", "0004_subscribers"), ("settlements", "0012_review_permissions")]
+    dependencies = [('compliance', '0004_subscribers'), ("settlements", "0012_review_permissions")]
 
     operations = [migrations.RunPython(install, migrations.RunPython.noop)]

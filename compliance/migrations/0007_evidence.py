@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     """Files beside a settlement: written once, each with its SHA-256."""
 
     dependencies = [
-        ('compliance', '0008_openings'),
+        ('compliance', '0006_assignments'),
         ('settlements', '0017_figures_by_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

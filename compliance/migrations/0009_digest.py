@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """What the team was told of the review queue, and by which message."""
 
     dependencies = [
-        ('compliance', '0006_assignments'),
+        ('compliance', '0008_openings'),
         ('settlements', '0015_review_digest'),
     ]
 

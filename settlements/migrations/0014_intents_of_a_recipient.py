@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('rails', '0002_postings_share_one_currency'),
-        ('settlements', '0017_figures_by_index'),
+        ('settlements', '0013_the_queue_by_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
@@ -127,7 +128,7 @@ class PaymentScheduleItem(models.Model):
         triggers = [*guards.append_only(), guards.schedule_sums_up("intent_id")]
 
     def __str__(self) -> str:
-        return f"{self.event_type} of payment intent {self.intent_id}"
+        return f"{in_words(self.event_type)} of payment intent {self.intent_id}"
 
 
 class IdempotencyKey(models.Model):
