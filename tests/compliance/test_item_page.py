@@ -15,7 +15,7 @@ from rails.money import Money
 from settlements.models import AuditEvent, ShipmentEvent
 from settlements.statuses import EventType, SettlementStatus
 from tests.compliance.conftest import event, freight, intent, logged_in, recipient, settlement, waiting
-from tests.compliance.test_decisions_by_form import post
+from tests.compliance.test_decisions_by_form import path, post
 
 
 def page(user, one) -> str:
@@ -171,14 +171,18 @@ def test_extending_moves_the_date_later_and_never_back(officer):
     intent_id = intent(of)
     event(of, EventType.PICKUP_CONFIRMED)
     one = settlement(intent_id, EventType.PICKUP_CONFIRMED)
+
+    def extend(until: str, reason: str = "wait"):
+        return logged_in(officer).post(path(one, "extend"), {"until": until, "reason": reason})
+
     later = one.settlement_delayed_until + timedelta(days=2)
-    answer = post(officer, one, "extend", version="", until=later.strftime("%Y-%m-%dT%H:%M"))
+    answer = extend(later.strftime("%Y-%m-%dT%H:%M"))
     assert answer.status_code == 302
     one.refresh_from_db()
     assert one.settlement_delayed_until.strftime("%Y-%m-%d %H:%M") == later.strftime("%Y-%m-%d %H:%M")
     back = (later - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
-    refused = post(officer, one, "extend", version="", until=back, reason="my reason")
+    refused = extend(back, "my reason")
     assert refused.status_code == 409
     assert "only to a later date" in refused.content.decode()
     assert "my reason" in refused.content.decode()
-    assert post(officer, one, "extend", version="", until="tomorrow").status_code == 400
+    assert extend("tomorrow").status_code == 400
