@@ -74,7 +74,7 @@ def test_the_record_tells_payments_reviews_and_changes(officer):
     recipients.put("haulier", "Renamed", actor="user:ops", now=timezone.now() + timedelta(seconds=1))
     one = waiting(recipient_id="haulier")
     record = recipient_record.record(one.intent.recipient_id, besides=one.pk)
-    assert record.paid == [Money(8_000 + 80_000, "USD")]
+    assert record.paid == [Money(paid.amount_minor + approved.amount_minor, "USD")]
     assert (record.payments, record.returns, record.approved, record.rejected) == (2, 0, 1, 1)
     assert [past.milestone_id for past in record.last_reviews] == [approved.pk, rejected.pk]
     assert record.editors == "user:ops"
