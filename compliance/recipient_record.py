@@ -16,7 +16,7 @@ _LAST_REVIEWS: Final = 5
 _LAST_EDITS: Final = 10
 
 # Written so that only the indexes fit, whatever the planner thinks of the recipient: BETWEEN and the order are those of
-# `intents_of_a_recipient` alone (with = the primary key would do for the order), and OFFSET 0 keeps a look-up a look-up.
+# `intents_of_a_recipient` alone (with = the primary key gives the order too), and OFFSET 0 keeps a look-up a look-up.
 _LATEST = """
     latest AS MATERIALIZED (
         SELECT s.id, s.status, s.amount_minor, s.currency, s.released_at
