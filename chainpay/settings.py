@@ -147,6 +147,7 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "DASHBOARD_CALLBACK": "compliance.dashboard_page.front_page",
     "ACCOUNT": {
         "navigation": [
             {"title": "Second factor", "link": reverse_lazy("mfa_index")},
