@@ -137,9 +137,10 @@ def _count(subject: Subject, now: datetime) -> datetime | None:
         failures, locked_until = cursor.fetchone()
     if locked_until is not None:
         return locked_until
-    if failures > subject.limit and _lock(subject, forgotten_at):  # others of the same moment took all that were left
-        return forgotten_at
-    return None
+    if failures <= subject.limit:
+        return None
+    _lock(subject, forgotten_at)  # others of the same moment took all that were left
+    return forgotten_at
 
 
 def _lock(subject: Subject, until: datetime) -> bool:

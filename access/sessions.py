@@ -17,6 +17,7 @@ _STARTED: Final = "session_started_at"
 _SEEN: Final = "session_seen_at"
 # Not every page writes the session: this much of the idle time may be lost to its owner, and never more than a quarter.
 _SEEN_EVERY_SECONDS: Final = 60
+_SWEPT: Final = 100
 
 # Why a session ended, as the login page says it.
 REASONS: Final = {
@@ -45,6 +46,7 @@ class SessionLimits:
 
 def start(request: HttpRequest) -> None:
     """The person has logged in just now. The cookie goes when the browser is closed."""
+    _sweep()
     request.session.set_expiry(0)
     request.session[_STARTED] = request.session[_SEEN] = time.time()
 
@@ -61,6 +63,12 @@ def words(reason: str) -> str:
     """Why a session ended; nothing for a reason we do not know."""
     told = REASONS.get(reason, "")
     return told.format(idle_minutes=settings.CHAINPAY_IDLE_MINUTES, session_hours=settings.CHAINPAY_SESSION_HOURS)
+
+
+def _sweep() -> None:
+    """Sessions whose owners never came back leave the database bit by bit."""
+    expired = Session.objects.filter(expire_date__lte=timezone.now()).values_list("pk", flat=True)[:_SWEPT]
+    Session.objects.filter(pk__in=list(expired)).delete()
 
 
 def _why_over(request: HttpRequest) -> str:

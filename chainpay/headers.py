@@ -25,7 +25,7 @@ PAGES: Final = {
 _ADMIN: Final = {"script-src": [UNSAFE_EVAL]}
 _NOT_A_PAGE: Final = "default-src 'none'; frame-ancestors 'none'"
 _NOBODY: Final = (
-    "accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media", "fullscreen",
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen",
     "geolocation", "gyroscope", "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment",
     "picture-in-picture", "screen-wake-lock", "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip

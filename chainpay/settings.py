@@ -141,11 +141,13 @@ UNFOLD = {
         lambda request: static("compliance/review.css"),
         lambda request: static("compliance/admin.css"),
         lambda request: static("access/access.css"),
+        lambda request: static("compliance/item.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "DASHBOARD_CALLBACK": "compliance.dashboard_page.front_page",
     "ACCOUNT": {
         "navigation": [
             {"title": "Second factor", "link": reverse_lazy("mfa_index")},

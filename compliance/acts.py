@@ -19,8 +19,8 @@ from settlements.permissions import Permission
 class Act:
     """A button of the review: who may press it, when it is there, what is filled in, and what it does.
 
-    `about_money` acts say the amount on their button. Those of which `approves` is set may be refused to one officer and open to
-    another.
+    `about_money` acts say the amount on their button. Those of which `approves` is set may be refused to one officer and
+    open to another. Where `asks_again` is set the person must have shown lately who they are.
     `perform` gets the milestone, `officer`, `now` and what the form holds, and raises a Refusal.
     """
 
@@ -33,6 +33,7 @@ class Act:
     perform: Callable[..., str]
     about_money: bool = False
     approves: bool = False
+    asks_again: bool = True
 
 
 def _approve(milestone_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> str:
@@ -62,7 +63,7 @@ def _note(milestone_id: int, *, officer: Officer, reason: str, now: datetime) ->
     return notes.add(milestone_id, text=reason, officer=officer, now=now)
 
 
-def _evidence(milestone_id: int, *, officer: Officer, file: UploadedFile, reason: str, now: datetime) -> str:
+def _evidence(milestone_id: int, *, officer: Officer, file: "UploadedFile[bytes]", reason: str, now: datetime) -> str:
     if (file.size or 0) > evidence.largest():
         raise evidence.too_large()
     return evidence.add(
@@ -166,6 +167,7 @@ ACTS: dict[str, Act] = {
             form=NoteForm,
             is_possible=lambda review: True,
             perform=_note,
+            asks_again=False,
         ),
         Act(
             name="evidence",
@@ -175,6 +177,7 @@ ACTS: dict[str, Act] = {
             form=EvidenceForm,
             is_possible=lambda review: True,
             perform=_evidence,
+            asks_again=False,
         ),
     )
 }

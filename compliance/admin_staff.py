@@ -33,6 +33,11 @@ _SUPERUSER = column("is_superuser", yes_or_no, "superuser")
 _LAST_LOGIN = column("last_login", minute, "last login (UTC)")
 
 
+def _name_of(permission: Any) -> str:
+    """The permission in words, without the table it hangs on."""
+    return str(permission.name)
+
+
 class CheckedAdmin(Titled):
     """Choices among a few, each a box to tick."""
 
@@ -56,7 +61,7 @@ class LoginAdmin(DjangoUserAdmin, CheckedAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display: ClassVar[Any] = [
+    list_display = [
         "username",
         "email",
         "first_name",
@@ -89,10 +94,10 @@ class RoleAdmin(DjangoGroupAdmin, CheckedAdmin):
     row_called = "Role"
     filter_horizontal = ()
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if field is not None and db_field.name == "permissions":
             permissions = Permission.objects.filter(content_type__app_label__in=_APPS_OF_ROLES)
             field.queryset = permissions.select_related("content_type").order_by("content_type__app_label", "name")
-            field.label_from_instance = lambda permission: permission.name  # type: ignore[method-assign]
+            field.label_from_instance = _name_of  # type: ignore[method-assign,assignment]
         return field

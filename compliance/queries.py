@@ -1,6 +1,6 @@
 """What waits for people to decide: the review queue, read in one statement however much waits."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -77,6 +77,15 @@ def queue(
     return rows[0][0], [_item(*row[1:]) for row in rows if row[1] is not None]
 
 
+def selected(milestone_ids: Sequence[int], *, now: datetime) -> dict[int, QueueItem]:
+    """These settlements by their ids, whether they wait or not; one that does not exist is missing. One statement."""
+    with connection.cursor() as cursor:
+        limits = {"ids": list(milestone_ids), "skip": 0, "limit": len(milestone_ids)}
+        cursor.execute(queue_sql.SELECTED, {**_values(EVERYTHING, now), **limits})
+        found = [_item(*row[1:]) for row in cursor.fetchall() if row[1] is not None]
+    return {item.milestone_id: item for item in found}
+
+
 def overdue_before(now: datetime) -> datetime:
     """What has waited since before this moment has missed the target."""
     return now - _target()
@@ -86,7 +95,7 @@ def _target() -> timedelta:
     return timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS)
 
 
-def _given(filters: Filters) -> Mapping[str, Any]:
+def _given(filters: Filters) -> dict[str, Any]:
     values = {field.name: getattr(filters, field.name) for field in fields(filters)}
     return {name: value for name, value in values.items() if name != "state" and value is not None}
 

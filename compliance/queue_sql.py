@@ -112,6 +112,11 @@ _PAGE = f"""
 """
 
 
+SELECTED: Final = _PAGE.format(
+    conditions="s.id = ANY(%(ids)s::bigint[])", order_of_waiting="waiting.id", order_of_page="page.id"
+)
+
+
 def page(state: State, conditions: Mapping[str, bool]) -> str:
     """The statement for one page: `conditions` names filters, and whether each must hold or must not."""
     asked = [CONDITIONS[name] if holds else f"NOT {CONDITIONS[name]}" for name, holds in conditions.items()]

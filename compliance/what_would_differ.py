@@ -1,4 +1,4 @@
-"""What would have to differ for a settlement to be released at once, by itself; pure, out of the tables of the policy."""
+"""What would have to differ for a settlement to be released at once; pure, out of the policy's tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

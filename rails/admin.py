@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
@@ -71,6 +70,7 @@ class Titled(ModelAdmin):  # type: ignore[type-arg]
     # As the navigation says it, where the model's own name says less; and what a row is called before its name.
     called: ClassVar[str] = ""
     row_called: ClassVar[str] = ""
+    action_form = ActionForm
 
     @property
     def list_title(self) -> str:
@@ -85,12 +85,17 @@ class Titled(ModelAdmin):  # type: ignore[type-arg]
         return super().changelist_view(request, {"title": self.list_title, **(extra_context or {})})
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *given: Any, obj: Any = None, **more: Any
-    ) -> TemplateResponse:
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
         if obj is not None:
             context = {**context, "title": self.row_title(obj), "subtitle": None}
-        page: TemplateResponse = super().render_change_form(request, context, *given, obj=obj, **more)
-        return page
+        return super().render_change_form(request, context, add=add, change=change, form_url=form_url, obj=obj)
 
 
 class ReadOnlyAdmin(Titled):

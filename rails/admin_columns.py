@@ -21,7 +21,7 @@ def tag(word: str, look: str = "") -> SafeString:
     return format_html('<span class="cp-tag {}">{}</span>', look, word)
 
 
-def tags(looks: Mapping[str, str]) -> Show:
+def tags(looks: Mapping[str, str]) -> Callable[[Any], SafeString]:
     """Shows a stored word as a tag; the table gives the words that have a colour."""
     return lambda code: tag(in_words(code), looks.get(code, ""))
 

@@ -18,6 +18,7 @@ from settlements import admin_event_sources as admin_event_sources
 from settlements import admin_inbox as admin_inbox
 from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
 from settlements.admin_search import ByIntent, ByShipment
+from settlements.admin_troubles import ByTrouble
 from settlements.models import (
     Approval,
     AuditEvent,
@@ -223,8 +224,8 @@ class MilestoneSettlementAdmin(ByIntent):
         "id", amount, "status", "event_type", "shipment", "recipient", "strategy", "reference", "created_at",
     ]  # fmt: skip
     list_filter = [
-        words("status", SettlementStatus), words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE, BY_CURRENCY,
-        words("rail", METHODS), "created_at",
+        words("status", SettlementStatus), ByTrouble, words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE,
+        BY_CURRENCY, words("rail", METHODS), "created_at",
     ]  # fmt: skip
     list_select_related = ["intent__shipment", "intent__recipient"]
     sortable_by = ["id"]

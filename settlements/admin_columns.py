@@ -1,7 +1,7 @@
 """How the admin writes what settlements store as words: statuses in colours, the rest in words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from django.utils.html import format_html_join
@@ -13,7 +13,7 @@ from rails.admin_columns import Columns, listed, tag, tags
 from rails.wording import actor, in_words, yes_or_no
 from settlements.statuses import EVENT_WORDS, IntentStatus, RiskTier, SettlementStatus
 
-LOOK_OF_STATUS: Final = {
+LOOK_OF_STATUS: Final[Mapping[str, str]] = {
     SettlementStatus.PENDING: "cp-held",
     SettlementStatus.DELAYED: "cp-blue",
     SettlementStatus.RELEASING: "cp-blue",
@@ -26,7 +26,11 @@ LOOK_OF_STATUS: Final = {
     "active": "cp-low",
     "locked": "cp-low",
 }
-LOOK_OF_TIER: Final = {RiskTier.LOW: "cp-low", RiskTier.MEDIUM: "cp-medium", RiskTier.HIGH: "cp-high"}
+LOOK_OF_TIER: Final[Mapping[str, str]] = {
+    RiskTier.LOW: "cp-low",
+    RiskTier.MEDIUM: "cp-medium",
+    RiskTier.HIGH: "cp-high",
+}
 _LOOK_OF_DECISION: Final = {"APPROVE": "cp-low", "approve": "cp-low", "REJECT": "cp-high", "reject": "cp-high"}
 
 _EVENT_WORD: Final = re.compile(rf"\b(?:{'|'.join(EVENT_WORDS)})\b")

@@ -79,7 +79,7 @@ def event_types(row: EventSource) -> SafeString:
     return in_lines(row.allowed_event_types or ["every type"])
 
 
-@admin.display(description="")
+@admin.display(description="revoke")
 def revoking(row: SourceSecret) -> SafeString | str:
     """The way to the page that ends it."""
     if row.revoked_at is not None:

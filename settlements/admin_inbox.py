@@ -78,7 +78,7 @@ class InboxList(ChangeList):
 class SettlementsOfEvent(SettlementsInline):
     model = MilestoneSettlement
     verbose_name_plural = "settlements it has brought"
-    fields: ClassVar[Any] = ["intent", amount, "status", "explanation"]
+    fields: ClassVar[Any] = ["intent_id", amount, "status", "explanation"]
     readonly_fields = fields
     ordering = ["pk"]
 

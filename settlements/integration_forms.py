@@ -90,7 +90,7 @@ class CarrierSourceForm(SourceForm):
     carrier_id = _carrier(
         required=True, help_text="It reaches only shipments whose freight token has this carrier id; it never changes"
     )
-    allowed_event_types = _event_types("Anything else it posts is refused. CLAIM_WINDOW_CLOSED frees its own hold-back")
+    allowed_event_types = _event_types("Anything else it posts is refused. Claim window closed frees its own hold-back")
 
 
 class PlatformSourceForm(SourceForm):

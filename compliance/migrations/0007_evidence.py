@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('compliance', '0006_assignments'),
-        ('settlements', '0012_review_permissions'),
+        ('settlements', '0017_figures_by_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -24,13 +24,13 @@ def _steps(context: template.Context) -> list[Step]:
     if opts is None or context.get("cl") is not None:
         return []
     registered = admin.site._registry.get(opts.model)
-    # Asked for by name: template libraries load before rails.admin can.
-    name = getattr(registered, "list_title", None) or capfirst(str(opts.verbose_name_plural))
+    name = getattr(registered, "list_title", "") or capfirst(str(opts.verbose_name_plural))
     row = context.get("original") or context.get("row")
     steps = [_step(name, opts, "changelist")]
     if row is not None and row._meta.model is opts.model:
-        called = registered.row_title(row) if hasattr(registered, "row_title") else capfirst(str(row))
-        steps.append(_step(called, opts, "change", row.pk))
+        # `rails.admin.Titled` can not be named here: Django looks through these libraries while it loads the admin.
+        row_title = getattr(registered, "row_title", lambda row: capfirst(str(row)))
+        steps.append(_step(row_title(row), opts, "change", row.pk))
     return [step for step in steps if step is not None]
 
 

@@ -34,6 +34,9 @@ class AuditEvent(models.Model):
             models.UniqueConstraint(fields=["intent", "sequence"], name="one_audit_event_per_intent_and_sequence"),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="audit_sequence_starts_at_1"),
         ]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(to_status="RETURNED"), name="returns_by_time"),
+        ]
         triggers = [*guards.append_only(), guards.AUDIT_CHAIN]
 
     def __str__(self) -> str:

@@ -19,7 +19,8 @@ class PaymentIntent(models.Model):
     currency = models.CharField(max_length=3)
     description = models.TextField(blank=True, default="")
     payment_method = models.TextField(default="internal_ledger")
-    recipient = models.ForeignKey("rails.Recipient", on_delete=models.PROTECT, null=True, blank=True)
+    # Its index is the one by recipient and id.
+    recipient = models.ForeignKey("rails.Recipient", on_delete=models.PROTECT, null=True, blank=True, db_index=False)
     risk_score = models.DecimalField(max_digits=21, decimal_places=20, null=True, blank=True)
     risk_category = models.TextField(blank=True, default="")
     risk_tier = models.TextField()
@@ -60,6 +61,7 @@ class PaymentIntent(models.Model):
             models.Index(fields=["shipment", "id"], name="intents_of_a_shipment"),
             models.Index(fields=["status", "-id"], name="intents_by_status"),
             models.Index(fields=["risk_tier", "-id"], name="intents_by_tier"),
+            models.Index(fields=["recipient", "-id"], name="intents_of_a_recipient"),
         ]
         triggers = [
             *guards.never_removed(),

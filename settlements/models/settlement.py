@@ -1,6 +1,7 @@
 """One intent x one event type: the unit that is decided, released and audited; with its approvals and holds."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -109,6 +110,9 @@ class MilestoneSettlement(models.Model):
                 name="settlements_that_wait",
             ),
             models.Index(fields=["status", "-id"], name="settlements_by_status"),
+            # For the sums of the last days: rows lie in the order of time, so a page of these says where to look.
+            BrinIndex(fields=["created_at"], pages_per_range=32, autosummarize=True, name="settlements_by_birth"),
+            BrinIndex(fields=["released_at"], pages_per_range=32, autosummarize=True, name="settlements_by_release"),
         ]
         triggers = [
             *guards.never_removed(),

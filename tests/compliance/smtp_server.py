@@ -2,13 +2,12 @@
 
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from enum import StrEnum
-from typing import cast
 
 
 class Mood(StrEnum):
@@ -38,67 +37,82 @@ class Mailbox:
         return [str(message["Message-ID"]) for message in self.messages]
 
 
+class _Handler(socketserver.StreamRequestHandler):
+    """One connection; its server has the mailbox."""
+
+    box: Mailbox
+
+    def handle(self) -> None:
+        self.box = self.server.box  # type: ignore[attr-defined]
+        self.box.connections += 1
+        self.mood = self.box.moods.pop(0) if self.box.moods else None
+        self.to: list[str] = []
+        self.say("421 busy" if self.mood is Mood.BUSY else "220 test")
+        if self.mood is not Mood.BUSY:
+            while (line := self.rfile.readline()) and self.answer(line.decode()):
+                pass
+
+    def say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+    def answer(self, line: str) -> bool:
+        """Answers one command; False ends the connection."""
+        verb = line.split(":")[0].split(" ")[0].strip().upper()
+        answers: dict[str, Callable[[str], bool]] = {
+            "MAIL": self.mail,
+            "RCPT": self.rcpt,
+            "DATA": self.data,
+            "QUIT": self.quit,
+        }
+        return answers.get(verb, self.fine)(line)
+
+    def fine(self, line: str) -> bool:
+        self.say("250 fine")
+        return True
+
+    def quit(self, line: str) -> bool:
+        self.say("221 bye")
+        return False
+
+    def mail(self, line: str) -> bool:
+        if self.mood is Mood.HANG:
+            self.box.let_go.wait(30)
+            return False
+        return self.fine(line)
+
+    def rcpt(self, line: str) -> bool:
+        if self.mood is Mood.NO_RECIPIENTS:
+            self.say(f"550 nobody here is called {line.strip()}")
+            return True
+        self.to.append(line.partition("<")[2].partition(">")[0])
+        return self.fine(line)
+
+    def data(self, line: str) -> bool:
+        if self.mood is Mood.LOSE:
+            return False
+        self.say("354 go on")
+        lines = []
+        while (text := self.rfile.readline()) not in {b".\r\n", b""}:
+            lines.append(text.removeprefix(b".") if text.startswith(b"..") else text)
+        if self.mood is Mood.REFUSE:
+            self.say("554 not this one")
+            return True
+        self.box.messages.append(message_from_bytes(b"".join(lines), policy=policy.default))
+        self.box.recipients.append(self.to)
+        return self.mood is not Mood.TAKE_AND_DROP and self.fine(line)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
 @contextmanager
 def mail_server() -> Iterator[Mailbox]:
     """A mailbox whose server listens on a free port."""
-
-    class Handler(socketserver.StreamRequestHandler):
-        def say(self, line: str) -> None:
-            self.wfile.write(f"{line}\r\n".encode())
-
-        def handle(self) -> None:
-            box.connections += 1
-            mood = box.moods.pop(0) if box.moods else None
-            if mood is Mood.BUSY:
-                self.say("421 busy")
-                return
-            self.say("220 test")
-            recipients: list[str] = []
-            while line := self.rfile.readline():
-                verb = line.split(b":")[0].strip().upper()
-                if verb.startswith((b"EHLO", b"HELO", b"RSET")):
-                    self.say("250 test")
-                elif verb == b"MAIL FROM" and mood is Mood.HANG:
-                    box.let_go.wait(30)
-                    return
-                elif verb == b"RCPT TO" and mood is Mood.NO_RECIPIENTS:
-                    self.say(f"550 nobody here is called {line.decode().strip()}")
-                elif verb in {b"MAIL FROM", b"RCPT TO"}:
-                    if verb == b"RCPT TO":
-                        recipients.append(line.decode().partition("<")[2].partition(">")[0])
-                    self.say("250 fine")
-                elif verb == b"DATA":
-                    if mood is Mood.LOSE:
-                        return
-                    self.say("354 go on")
-                    if not self.take(recipients, mood):
-                        return
-                elif verb == b"QUIT":
-                    self.say("221 bye")
-                    return
-                else:
-                    self.say("502 unknown")
-
-        def take(self, recipients: list[str], mood: Mood | None) -> bool:
-            lines = []
-            while (line := self.rfile.readline()) not in {b".\r\n", b""}:
-                lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
-            if mood is Mood.REFUSE:
-                self.say("554 not this one")
-                return True
-            box.messages.append(cast(EmailMessage, message_from_bytes(b"".join(lines), policy=policy.default)))
-            box.recipients.append(recipients)
-            if mood is Mood.TAKE_AND_DROP:
-                return False
-            self.say("250 taken")
-            return True
-
-    class Server(socketserver.ThreadingTCPServer):
-        allow_reuse_address = True
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         box = Mailbox(server.server_address[1])
+        server.box = box  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

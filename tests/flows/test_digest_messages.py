@@ -126,9 +126,10 @@ def test_a_digest_that_is_not_stored_is_told_to_nobody(live: Api, monkeypatch: p
         raise RuntimeError("the process dies")
 
     original = broadcasts.write
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
-        patch.setattr(broadcasts, "write", fails_after)
+    monkeypatch.setattr(broadcasts, "write", fails_after)
+    with pytest.raises(RuntimeError):
         write()
+    monkeypatch.setattr(broadcasts, "write", original)
     assert (ReviewDigest.objects.count(), DigestItem.objects.count(), Delivery.objects.count()) == (0, 0, 0)
     assert write()
     assert Delivery.objects.count() == 1

@@ -1,7 +1,5 @@
 """What the environment says of mail is complete and right, or the service does not start."""
 
-from typing import Any
-
 import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -15,16 +13,16 @@ RIGHT = {
 }
 
 
-def read(monkeypatch: pytest.MonkeyPatch, *, demo: bool = False, **variables: str) -> mail.Mail:
+def read(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str] | None = None, *, demo: bool = False) -> mail.Mail:
     for name in ("EMAIL_URL", "CHAINPAY_DIGEST_TO", "CHAINPAY_BASE_URL", "CHAINPAY_MAIL_FROM"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
+    for name, value in (variables or {}).items():
         monkeypatch.setenv(name, value)
     return mail.read(environ.Env(), port=8003, demo=demo)
 
 
 def test_a_mail_server_and_a_team(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = read(monkeypatch, **RIGHT)
+    found = read(monkeypatch, RIGHT)
     assert found.to == ["team@example.com", "lead@example.com"]
     assert (found.base_url, found.sender) == ("https://pay.example.com", "chainpay@pay.example.com")
     assert found.backend == {
@@ -66,9 +64,9 @@ def test_the_demo_prints_its_mail(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_what_is_wrong_is_refused_by_name_and_without_the_password(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], words: str
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=words) as refused:
-        read(monkeypatch, **RIGHT | changes)
+        read(monkeypatch, RIGHT | changes)
     assert "secret" not in str(refused.value)
     assert refused.value.__cause__ is None
