@@ -1,4 +1,4 @@
-"""From which address a request comes; what a caller writes into X-Forwarded-For is believed only if a setting says so."""
+"""From which address a request comes; X-Forwarded-For, which anybody can write, counts only if a setting says so."""
 
 import ipaddress
 from typing import Final
@@ -19,11 +19,12 @@ def client_address(request: HttpRequest) -> str:
     """
     forwarded = request.headers.get("X-Forwarded-For", "").split(",")
     proxies = settings.CHAINPAY_TRUSTED_PROXIES
-    told = _network(forwarded[-proxies]) if 0 < proxies <= len(forwarded) else ""
-    return told or _network(request.META.get("REMOTE_ADDR", "")) or UNKNOWN
+    told = network(forwarded[-proxies]) if 0 < proxies <= len(forwarded) else ""
+    return told or network(request.META.get("REMOTE_ADDR", "")) or UNKNOWN
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
+    """What an address is counted as; nothing if it is none."""
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:

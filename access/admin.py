@@ -1,4 +1,4 @@
-"""django-allauth's tables have no pages in the admin: e-mail addresses are not used, second factors are their owner's."""
+"""django-allauth's tables have no pages here: e-mail addresses are not used, second factors are their owner's."""
 
 from allauth.account.models import EmailAddress, EmailConfirmation
 from allauth.mfa.models import Authenticator

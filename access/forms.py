@@ -14,7 +14,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from unfold.forms import AuthenticationForm
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from access import codes, enrolment, lockout
@@ -76,6 +76,15 @@ def _used(user: User, code: str, subjects: Sequence[Subject]) -> Authenticator:
     # allauth notes the use with the user it knows, not with one read again.
     authenticator.user = user
     return authenticator
+
+
+def _own_password(user: User, password: str) -> str:
+    """The password of who is logged in. Raises ValidationError."""
+    attempt = _Counted(Subject(Kind.CONFIRMATION, str(user.pk)))
+    if not user.check_password(password):
+        raise attempt.wrong(_WRONG_PASSWORD)
+    attempt.right()
+    return password
 
 
 class LoginForm(AuthenticationForm):
@@ -162,12 +171,7 @@ class ConfirmForm(forms.Form):
         return self.has_key and self.authenticator is None
 
     def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        attempt = _Counted(Subject(Kind.CONFIRMATION, str(self.user.pk)))
-        if not self.user.check_password(password):
-            raise attempt.wrong(_WRONG_PASSWORD)
-        attempt.right()
-        return password
+        return _own_password(self.user, self.cleaned_data["password"])
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
@@ -175,6 +179,13 @@ class ConfirmForm(forms.Form):
         if code and "password" in self.cleaned_data:
             self.authenticator = _used(self.user, code, [Subject(Kind.CODE, str(self.user.pk))])
         return code
+
+
+class PasswordForm(AdminOwnPasswordChangeForm):
+    """A new password; guesses at the old one are counted too."""
+
+    def clean_old_password(self) -> str:
+        return _own_password(self.user, self.cleaned_data["old_password"])
 
 
 class ActivateForm(forms.Form):

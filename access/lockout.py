@@ -1,7 +1,7 @@
-"""Who failed too often waits: counted by login and by address, in the database, so that no other server is needed for it.
+"""Who failed too often waits: counted by login and by address, in the database, so no other server is needed for it.
 
-Every attempt is counted before it is looked at, so a hundred at the same moment are no hundred guesses. Whoever waits is
-refused whatever they bring, the right password too, and unknown user names wait like known ones.
+Every attempt is counted before it is looked at, so a hundred at the same moment are no hundred guesses. Whoever waits
+is refused whatever they bring, the right password too, and unknown user names wait like known ones.
 """
 
 import logging
@@ -137,9 +137,10 @@ def _count(subject: Subject, now: datetime) -> datetime | None:
         failures, locked_until = cursor.fetchone()
     if locked_until is not None:
         return locked_until
-    if failures > subject.limit and _lock(subject, forgotten_at):  # others of the same moment took all that were left
-        return forgotten_at
-    return None
+    if failures <= subject.limit:
+        return None
+    _lock(subject, forgotten_at)  # others of the same moment took all that were left
+    return forgotten_at
 
 
 def _lock(subject: Subject, until: datetime) -> bool:

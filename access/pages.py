@@ -15,15 +15,16 @@ from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewReco
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
 from allauth.mfa.webauthn.views import AddWebAuthnView, ReauthenticateWebAuthnView, RemoveWebAuthnView
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_POST
 
-from access import enrolment, sessions
+from access import enrolment, gate, sessions
 from access.adapters import has_second_factor
-from access.forms import ActivateForm, ConfirmForm
+from access.forms import ActivateForm, ConfirmForm, PasswordForm
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,14 @@ class StaffPage:
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         shown: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
-        enforced = not settings.CHAINPAY_DEMO
-        return {**admin.site.each_context(self.request), "title": self.title, "enforced": enforced, **shown}
+        inside = self.request.user.is_authenticated and gate.is_open(self.request)
+        return {
+            **admin.site.each_context(self.request),
+            "title": self.title,
+            "layout": "access/inside.html" if inside else "access/entrance.html",
+            "enforced": not settings.CHAINPAY_DEMO,
+            **shown,
+        }
 
 
 class LoginPage(StaffPage, AllauthLoginView):
@@ -61,6 +68,10 @@ class CodePage(StaffPage, AuthenticateView):
 
     title = "Second factor"
     template_name = "mfa/authenticate.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        has_key = has_second_factor(self.stage.login.user, [Authenticator.Type.WEBAUTHN])
+        return {**super().get_context_data(**kwargs), "has_key": has_key}
 
 
 class ConfirmPage(StaffPage, ReauthenticateView):
@@ -160,6 +171,19 @@ class NewRecoveryCodesPage(StaffPage, GenerateRecoveryCodesView):
 
     title = "New recovery codes"
     template_name = "mfa/recovery_codes/generate.html"
+
+
+class PasswordPage(StaffPage, PasswordChangeView):
+    """A new password, for who knows the old one. All other sessions of this login end."""
+
+    title = "Change password"
+    template_name = "registration/password_change_form.html"
+    form_class = PasswordForm
+    success_url = reverse_lazy("admin:index")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, "Your password is changed. Other sessions of this login have ended.")
+        return super().form_valid(form)
 
 
 @require_POST

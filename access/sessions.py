@@ -1,4 +1,4 @@
-"""How long a session lasts: it ends when nobody uses it, and for good some hours after it began. Ended ones are deleted."""
+"""How long a session lasts: until nobody uses it, and never longer than some hours. Ended ones are deleted."""
 
 import time
 from collections.abc import Callable
@@ -15,8 +15,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 _STARTED: Final = "session_started_at"
 _SEEN: Final = "session_seen_at"
-# Not every page writes the session: this much of the idle time may be lost to its owner.
-_SEEN_EVERY_SECONDS: Final = 15
+# Not every page writes the session: this much of the idle time may be lost to its owner, and never more than a quarter.
+_SEEN_EVERY_SECONDS: Final = 60
+_SWEPT: Final = 100
 
 # Why a session ended, as the login page says it.
 REASONS: Final = {
@@ -45,6 +46,7 @@ class SessionLimits:
 
 def start(request: HttpRequest) -> None:
     """The person has logged in just now. The cookie goes when the browser is closed."""
+    _sweep()
     request.session.set_expiry(0)
     request.session[_STARTED] = request.session[_SEEN] = time.time()
 
@@ -63,6 +65,12 @@ def words(reason: str) -> str:
     return told.format(idle_minutes=settings.CHAINPAY_IDLE_MINUTES, session_hours=settings.CHAINPAY_SESSION_HOURS)
 
 
+def _sweep() -> None:
+    """Sessions whose owners never came back leave the database bit by bit."""
+    expired = Session.objects.filter(expire_date__lte=timezone.now()).values_list("pk", flat=True)[:_SWEPT]
+    Session.objects.filter(pk__in=list(expired)).delete()
+
+
 def _why_over(request: HttpRequest) -> str:
     now = time.time()
     if not request.user.is_authenticated:
@@ -71,10 +79,10 @@ def _why_over(request: HttpRequest) -> str:
         start(request)  # logged in before there were limits
     if now - request.session[_STARTED] >= settings.CHAINPAY_SESSION_HOURS * 3600:
         return "over"
-    seen = request.session[_SEEN]
-    if now - seen >= settings.CHAINPAY_IDLE_MINUTES * 60:
+    seen, idle_seconds = request.session[_SEEN], settings.CHAINPAY_IDLE_MINUTES * 60
+    if now - seen >= idle_seconds:
         return "idle"
-    if now - seen >= _SEEN_EVERY_SECONDS:
+    if now - seen >= min(_SEEN_EVERY_SECONDS, idle_seconds / 4):
         request.session[_SEEN] = now
     return ""
 

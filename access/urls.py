@@ -10,6 +10,7 @@ from access import pages
 urlpatterns: list[URLPattern] = [
     path("login/", pages.LoginPage.as_view(), name="account_login"),
     path("logout/", pages.logout, name="account_logout"),
+    path("password_change/", pages.PasswordPage.as_view(), name="account_change_password"),
     path("account/code/", pages.CodePage.as_view(), name="mfa_authenticate"),
     path("account/confirm/", pages.ConfirmPage.as_view(), name="account_reauthenticate"),
     path("account/confirm/key/", pages.ConfirmByKeyPage.as_view(), name="mfa_reauthenticate_webauthn"),

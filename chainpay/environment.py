@@ -17,6 +17,7 @@ from settlements.addresses import CallRefused
 
 DATABASE_SCHEMES = ("postgresql://", "postgres://")
 REDIS_SCHEMES = ("redis://", "rediss://", "redis+socket://")
+MIB = 1024 * 1024
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # About ten thousand US dollars in each currency; one that is missing here needs two approvers from the first unit.
@@ -49,6 +50,8 @@ class Environment:
     review_target_hours: int
     requests_per_second: int
     four_eyes_above: dict[str, Money]
+    evidence_dir: Path
+    evidence_max_bytes: int
     chainfreight_url: str
     chainfreight_timeout_seconds: int
     idle_minutes: int
@@ -98,6 +101,8 @@ def read(base_dir: Path) -> Environment:
         review_target_hours=_integer(env, "CHAINPAY_REVIEW_TARGET_HOURS", 4, 1, 24 * 31),
         requests_per_second=_integer(env, "CHAINPAY_REQUESTS_PER_SECOND", 1_000, 1, 100_000),
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
+        evidence_dir=_evidence_dir(env, var),
+        evidence_max_bytes=_integer(env, "CHAINPAY_EVIDENCE_MAX_BYTES", 10 * MIB, 1, 100 * MIB),
         chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
         chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
         idle_minutes=_integer(env, "CHAINPAY_IDLE_MINUTES", 30, 1, 24 * 60),
@@ -133,6 +138,19 @@ def _service(env: environ.Env, name: str) -> str:
     except CallRefused as error:
         raise ImproperlyConfigured(f"{name} must be the http or https URL of a service. {error}") from None
     return url.rstrip("/")
+
+
+def _evidence_dir(env: environ.Env, var: Path) -> Path:
+    """Where files of evidence lie: never where the web server looks for static files."""
+    given = str(env.str("CHAINPAY_EVIDENCE_DIR", default="")).strip()
+    if not given:
+        return var / "evidence"
+    place = Path(given)
+    if not place.is_absolute() or place.resolve().is_relative_to((var / "static").resolve()):
+        raise ImproperlyConfigured(
+            f"CHAINPAY_EVIDENCE_DIR must be an absolute path outside of the static files, not {given!r}."
+        )
+    return place
 
 
 def _boolean(env: environ.Env, name: str) -> bool:

@@ -44,6 +44,8 @@ def read(env: environ.Env, *, port: int, demo: bool) -> Mail:
         raise ImproperlyConfigured("CHAINPAY_DIGEST_TO needs EMAIL_URL and CHAINPAY_BASE_URL too.")
     base_url = base_url or f"http://localhost:{port}"
     sender = str(env.str("CHAINPAY_MAIL_FROM", default="")).strip() or f"chainpay@{urlsplit(base_url).hostname}"
+    if not sender.isprintable():
+        raise ImproperlyConfigured("CHAINPAY_MAIL_FROM must be one line, such as ChainPay <pay@example.com>.")
     return Mail(backend=_backend(url or (_CONSOLE if demo else _NOWHERE)), sender=sender, to=to, base_url=base_url)
 
 

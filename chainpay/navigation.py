@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 Item = dict[str, Any]
 
@@ -23,6 +24,27 @@ def _list(title: str, app: str, model: str, icon: str) -> Item:
     }
 
 
+def _queue(title: str, icon: str, badge: str, query: str = "", *, alarm: bool = False) -> Item:
+    """A line for one view of the review queue, with how much is in it; `{user}` in the query is who looks."""
+
+    def link(request: HttpRequest) -> str:
+        asked = query.format(user=quote(request.user.get_username()))
+        return reverse("admin:compliance_reviewqueue_changelist") + asked
+
+    def active(request: HttpRequest) -> bool:
+        return request.get_full_path() == link(request)
+
+    return {
+        "title": title,
+        "icon": icon,
+        "link": link,
+        "active": active,
+        "permission": _may("settlements.read_queue"),
+        "badge": f"compliance.badges.{badge}",
+        "badge_variant": "danger" if alarm else "info",
+    }
+
+
 SIDEBAR: Final = {
     "show_search": False,
     "show_all_applications": False,
@@ -30,11 +52,21 @@ SIDEBAR: Final = {
         {
             "items": [
                 {"title": "Overview", "icon": "space_dashboard", "link": reverse_lazy("admin:index")},
+            ],
+        },
+        {
+            "title": "Review",
+            "items": [
+                _queue("Review queue", "fact_check", "waiting"),
+                _queue("Overdue", "alarm", "overdue", "?overdue=true", alarm=True),
+                _queue("Mine", "assignment_ind", "mine", "?assignee={user}"),
+                _queue("On hold", "front_hand", "held", "?state=held"),
+                _queue("Delayed", "schedule", "delayed", "?state=delayed"),
                 {
-                    "title": "Review queue",
-                    "icon": "fact_check",
-                    "link": reverse_lazy("admin:compliance_reviewqueue_changelist"),
-                    "permission": _may("settlements.read_queue"),
+                    "title": "Rubber-stamp report",
+                    "icon": "approval_delegation",
+                    "link": reverse_lazy("admin:compliance_reviewqueue_stamps"),
+                    "permission": _may("settlements.oversee_decisions"),
                 },
             ],
         },

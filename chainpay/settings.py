@@ -5,8 +5,10 @@ from pathlib import Path
 
 import environ as django_environ
 from django.templatetags.static import static
+from django.urls import reverse_lazy
 
 from chainpay import environment
+from chainpay.headers import PAGES
 from chainpay.navigation import SIDEBAR
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,6 +30,7 @@ CHAINPAY_BASE_URL = ENVIRONMENT.base_url
 CHAINPAY_REVIEW_TARGET_HOURS = ENVIRONMENT.review_target_hours
 CHAINPAY_REQUESTS_PER_SECOND = ENVIRONMENT.requests_per_second
 CHAINPAY_FOUR_EYES_ABOVE = ENVIRONMENT.four_eyes_above
+CHAINPAY_EVIDENCE_MAX_BYTES = ENVIRONMENT.evidence_max_bytes
 CHAINFREIGHT_URL = ENVIRONMENT.chainfreight_url
 CHAINFREIGHT_TIMEOUT_SECONDS = ENVIRONMENT.chainfreight_timeout_seconds
 CHAINPAY_IDLE_MINUTES = ENVIRONMENT.idle_minutes
@@ -49,6 +52,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "pgtrigger",
+    "csp",
     "rest_framework",
     "drf_spectacular_sidecar",
     "rails",
@@ -59,6 +63,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "settlements.api.request_ids.RequestIdMiddleware",
+    "chainpay.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "chainpay.pages.Sessions",
@@ -134,11 +139,21 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("compliance/theme.css"),
         lambda request: static("compliance/review.css"),
+        lambda request: static("compliance/admin.css"),
+        lambda request: static("access/access.css"),
+        lambda request: static("compliance/item.css"),
     ],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("compliance/icon.svg")},
     ],
     "SIDEBAR": SIDEBAR,
+    "DASHBOARD_CALLBACK": "compliance.dashboard_page.front_page",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("mfa_index")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
 }
 
 _database = django_environ.Env.db_url_config(ENVIRONMENT.database_url)
@@ -179,6 +194,18 @@ STATIC_ROOT = ENVIRONMENT.var / "static"
 # Development and the demo serve static files where the apps keep them; `collectstatic` is a step of deployment only.
 WHITENOISE_USE_FINDERS = ENVIRONMENT.embedded_database or ENVIRONMENT.demo
 
+# Evidence may lie elsewhere: any storage of Django that overwrites a name it is given twice (docs/runbook.md).
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "evidence": {
+        "BACKEND": "compliance.evidence_storage.PrivateFiles",
+        "OPTIONS": {"location": ENVIRONMENT.evidence_dir},
+    },
+}
+# Files are taken on the page for evidence only; everywhere else they are read over and forgotten.
+FILE_UPLOAD_HANDLERS = ["compliance.uploads.EvidenceOnly"]
+
 # 64 KiB of JSON; the admin's forms are smaller still.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
@@ -195,6 +222,7 @@ CSRF_COOKIE_SECURE = _secure
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = ENVIRONMENT.session_hours * 3600
 X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = PAGES
 SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # the proxy in front redirects to https; the probes of /healthz come in plain http
 ]

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from compliance.models import Assignment
-from settlements import audit, candidates, locks, release
+from settlements import audit, candidates, locks, reasons, release
 from settlements.approvals import Officer
 from settlements.candidates import Candidate
 from settlements.permissions import Permission
@@ -64,6 +64,7 @@ def assign(milestone_id: int, *, assignee: User, officer: Officer, reason: str, 
     if not (assignee.is_staff and assignee.has_perm(Permission.DECIDE_SETTLEMENT.full_name)):
         name = assignee.get_username()
         raise AssigneeRefused(f"{name} does not decide about settlements.", field="assignee")
+    reasons.check(reason)
     with transaction.atomic():
         candidate = _locked(milestone_id)
         current = _current(milestone_id)
@@ -86,6 +87,7 @@ def assign(milestone_id: int, *, assignee: User, officer: Officer, reason: str, 
 
 def unassign(milestone_id: int, *, officer: Officer, reason: str, now: datetime) -> Assigned:
     """Takes a waiting settlement from whoever has it. Raises a Refusal."""
+    reasons.check(reason)
     with transaction.atomic():
         candidate = _locked(milestone_id)
         current = _current(milestone_id)

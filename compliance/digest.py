@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -13,8 +13,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.urls import reverse
 
-from compliance import digest_words, queue_sql
+from compliance import digest_words, queries, queue_sql
 from compliance.digest_words import Digest, Group, Named, Sum
+from compliance.filters import AMOUNT_DIGITS
 from compliance.models import DigestItem, ReviewDigest
 from rails.money import EXPONENTS, Money
 from settlements import broadcasts
@@ -30,13 +31,12 @@ _ALONE: Final = 5_033_164_802
 # Who is seen to wait no more and comes back is news again: an approval became void, or a stricter decision sent it out.
 _HAS_LEFT = f"""
     UPDATE compliance_digestitem told SET left_at = %s
-    WHERE told.left_at IS NULL AND NOT EXISTS (
-        SELECT 1 FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
-        WHERE s.id = told.settlement_id AND {queue_sql.WAITS}
-    )
+    WHERE told.left_at IS NULL AND NOT coalesce((
+        SELECT true FROM settlements_milestonesettlement s WHERE s.id = told.settlement_id AND {queue_sql.WAITS}
+    ), false)
 """
-_TOLD = """EXISTS (SELECT 1 FROM compliance_digestitem told
-               WHERE told.settlement_id = s.id AND told.kind = '{kind}' AND told.left_at IS NULL)"""
+_TOLD = """coalesce((SELECT true FROM compliance_digestitem told
+                        WHERE told.settlement_id = s.id AND told.kind = '{kind}' AND told.left_at IS NULL), false)"""
 _FRESH = f"""
     WITH waiting AS MATERIALIZED (
         SELECT s.id, s.risk_tier, s.currency, s.amount_minor, s.created_at, s.amount_minor * scale.factor AS size,
@@ -44,7 +44,6 @@ _FRESH = f"""
                {_TOLD.format(kind=DigestItem.NEW)} AS told_new,
                {_TOLD.format(kind=DigestItem.TARGET_MISSED)} AS told_missed
         FROM settlements_milestonesettlement s
-        JOIN settlements_paymentintent i ON i.id = s.intent_id
         JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
             ON scale.currency = s.currency
         WHERE {queue_sql.WAITS}
@@ -124,14 +123,13 @@ def _alone() -> bool:
 
 def _fresh(now: datetime) -> tuple[list[_Fresh], int, int]:
     """What nobody was told of yet, in the order of the message; how many wait in all, and how many of them too long."""
-    digits = max(EXPONENTS.values())
     with connection.cursor() as cursor:
         cursor.execute(
             _FRESH,
             {
-                "overdue_before": now - timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS),
+                "overdue_before": queries.overdue_before(now),
                 "currencies": list(EXPONENTS),
-                "factors": [10 ** (digits - own) for own in EXPONENTS.values()],
+                "factors": [10 ** (AMOUNT_DIGITS - digits) for digits in EXPONENTS.values()],
             },
         )
         rows = cursor.fetchall()

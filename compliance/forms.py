@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.models import User
 
 from compliance import assignments
+from compliance.evidence_types import ENDINGS
 
 LONGEST_REASON = 2_000
 
@@ -30,6 +31,48 @@ class DecisionForm(ReasonForm):
         widget=forms.HiddenInput,
         error_messages={"required": "The form has lost what it is about; open the settlement again."},
     )
+
+
+class ExtendForm(ReasonForm):
+    """Until when a delayed settlement is to wait, and why."""
+
+    until = forms.DateTimeField(
+        label="Wait until (UTC)",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text="Later than now set; a date is never moved back.",
+        error_messages={
+            "required": "Choose until when it is to wait.",
+            "invalid": "Write the date and time as 2026-01-31 16:00, in UTC.",
+        },
+    )
+    field_order = ("until", "reason")
+
+
+class NoteForm(ReasonForm):
+    """What colleagues should know."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "Note"
+        self.fields["reason"].error_messages["required"] = "Write the note: it is kept in the audit trail."
+
+
+class EvidenceForm(ReasonForm):
+    """A file, and what it shows."""
+
+    file = forms.FileField(
+        max_length=1_000,
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ",".join(f".{ending}" for ending in ENDINGS)}),
+        help_text="PDF, PNG, JPEG, plain text or CSV.",
+        error_messages={"required": "Choose a file.", "max_length": "The name of the file is too long."},
+    )
+    field_order = ("file", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = "What it shows"
+        self.fields["reason"].error_messages["required"] = "Write down what the file shows."
 
 
 class AssignmentForm(ReasonForm):

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from compliance import filters
+from compliance import filters, openapi_acts
 from settlements import approvals
 from settlements.api.openapi.components import METHOD
 from settlements.api.openapi.examples import amount
@@ -32,7 +32,7 @@ from settlements.api.openapi.shapes import (
 from settlements.locks import SettlementNotFound
 from settlements.permissions import Scope
 
-_TAG: Final = "Compliance"
+_TAG: Final = openapi_acts.TAG
 _FIGURE: Final = {"type": "string", "pattern": f"^[0-9]{{1,11}}(\\.[0-9]{{1,{filters.AMOUNT_DIGITS}}})?$"}
 _HOURS: Final = whole(highest=filters.LONGEST_AGE_HOURS)
 _SCHEMAS: Final[dict[str, Any]] = {
@@ -126,7 +126,7 @@ _BODY: Final = Body(
 )
 _REFUSALS: Final = (
     SettlementNotFound, approvals.NotWaiting, approvals.NothingToRelease, approvals.NotEligible, approvals.OnHold,
-    approvals.StaleVersion, approvals.AlreadyApprovedByYou, approvals.NotIndependent,
+    approvals.StaleVersion, approvals.AlreadyApprovedByYou, approvals.NotIndependent, approvals.NotStaff,
 )  # fmt: skip
 
 
@@ -198,4 +198,5 @@ OPERATIONS: Final = (
         "rejected",
         None,
     ),
+    *openapi_acts.OPERATIONS,
 )

@@ -10,20 +10,25 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from compliance.models import Assignment
-from rails.models import RecipientEdit
+from compliance import recipient_record, schedule_picture, what_would_differ
+from compliance.models import Assignment, Evidence
+from compliance.recipient_record import RecipientRecord
+from compliance.schedule_picture import Bar, Piece
+from compliance.timeline import Moment, timeline
+from compliance.what_would_differ import Circumstances
 from rails.money import Money
-from settlements import candidates
+from settlements import audit, candidates
 from settlements.locks import SettlementNotFound
 from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement, PaymentScheduleItem, ShipmentEvent
-from settlements.statuses import SettlementStatus
+from settlements.statuses import EventType, Origin, SettlementStatus
 
 # What one screen shows of a shipment with an endless story; the rest is in the lists of the admin.
 MOST_ROWS = 100
 
 _NOW = f"""
     SELECT settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
-           {candidates.APPROVALS}, {candidates.ELIGIBLE}
+           {candidates.APPROVALS}, {candidates.ELIGIBLE},
+           coalesce((SELECT w.enabled FROM rails_railswitch w WHERE w.rail = upper(s.rail)), true)
     FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id WHERE s.id = %s
 """
 
@@ -61,7 +66,12 @@ class Review:
     approvals: Sequence[Approval]
     holds: Sequence[Hold]
     history: Sequence[AuditEvent]
-    recipient_edits: Sequence[RecipientEdit]
+    notes: Sequence[AuditEvent]
+    evidence: Sequence[Evidence]
+    moments: Sequence[Moment]
+    bars: Sequence[Bar]
+    record: RecipientRecord | None
+    rail_on: bool
 
     @property
     def waits(self) -> bool:
@@ -78,6 +88,40 @@ class Review:
     def expedites(self) -> bool:
         """Whether an approval would release it before its hold is over."""
         return self.settlement.status == SettlementStatus.DELAYED
+
+    @property
+    def conditions(self) -> list[str]:
+        """What would have to differ for a release at once, all of it together."""
+        return what_would_differ.for_release_at_once(self._circumstances)
+
+    @property
+    def fewer_officers(self) -> str:
+        """What would have to differ for one officer to be enough; empty when one is."""
+        if self.settlement.approvals_required == 1:
+            return ""
+        limits = settings.CHAINPAY_FOUR_EYES_ABOVE
+        return what_would_differ.for_one_approver(self.amount, self.settlement.rail, limits)
+
+    @property
+    def legend(self) -> list[tuple[schedule_picture.Part, Money]]:
+        """What the parts of the schedule come to, by what became of them."""
+        return schedule_picture.legend(self.bars)
+
+    @property
+    def _circumstances(self) -> Circumstances:
+        """As the stored decision had them, with what stands in the way now."""
+        decided, recipient = self.settlement.inputs, self.settlement.intent.recipient
+        return Circumstances(
+            risk=candidates.risk_picture(
+                _score(decided["snapshot_score"]), _score(decided["current_score"]), decided["token_status"]
+            ),
+            event_type=EventType(self.settlement.event_type),
+            origin=Origin(self.settlement.origin),
+            rail=self.settlement.rail,
+            held=self.hold is not None,
+            rail_on=self.rail_on,
+            recipient_usable=recipient is None or recipient.payouts_enabled,
+        )
 
     @property
     def approvals_missing(self) -> int:
@@ -97,10 +141,22 @@ def find(milestone_id: int, *, now: datetime) -> Review:
     if settlement is None:
         raise SettlementNotFound(milestone_id)
     intent = settlement.intent
-    version, approvals_now, eligible = _now(milestone_id)
-    schedule = _schedule(settlement)
+    version, approvals_now, eligible, rail_on = _now(milestone_id)
+    siblings = list(
+        MilestoneSettlement.objects.filter(intent_id=intent.pk).only(
+            "event_type", "status", "released_at", "reference", "intent_id", "event_id"
+        )
+    )
+    schedule = _schedule(settlement, siblings)
     released = {SettlementStatus.APPROVED, SettlementStatus.SETTLED}
     paid = sum(line.amount.minor for line in schedule if line.status in released)
+    events = list(
+        ShipmentEvent.objects.filter(shipment_id=intent.shipment_id)
+        .select_related("source")
+        .defer("body")
+        .order_by("-pk")[:MOST_ROWS]
+    )
+    history = list(AuditEvent.objects.filter(intent_id=intent.pk).order_by("-sequence")[:MOST_ROWS])
     holds = list(Hold.objects.filter(settlement_id=milestone_id).order_by("-pk"))
     return Review(
         settlement=settlement,
@@ -116,28 +172,36 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         .select_related("assignee")
         .first(),
         schedule=schedule,
-        events=list(
-            ShipmentEvent.objects.filter(shipment_id=intent.shipment_id)
-            .select_related("source")
-            .defer("body")
-            .order_by("-pk")[:MOST_ROWS]
-        ),
+        events=events,
         approvals=list(
             Approval.objects.filter(settlement_id=milestone_id).select_related("approver").order_by("pk")[:MOST_ROWS]
         ),
         holds=holds,
-        history=list(AuditEvent.objects.filter(intent_id=intent.pk).order_by("-sequence")[:MOST_ROWS]),
-        recipient_edits=list(
-            RecipientEdit.objects.filter(recipient=intent.recipient).select_related("edited_by").order_by("-pk")[:10]
+        history=history,
+        notes=list(
+            AuditEvent.objects.filter(settlement_id=milestone_id, action=audit.NOTE_ADDED).order_by("-pk")[:MOST_ROWS]
         ),
+        evidence=list(
+            Evidence.objects.filter(settlement_id=milestone_id)
+            .select_related("uploaded_by")
+            .order_by("-pk")[:MOST_ROWS]
+        ),
+        moments=timeline(events, history, brought_by={one.pk: one.event_id for one in siblings}),
+        bars=_bars(schedule),
+        record=recipient_record.record(intent.recipient_id, besides=milestone_id) if intent.recipient_id else None,
+        rail_on=rail_on,
     )
 
 
-def _now(milestone_id: int) -> tuple[str, int, bool]:
+def _score(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _now(milestone_id: int) -> tuple[str, int, bool, bool]:
     with connection.cursor() as cursor:
         cursor.execute(_NOW, [milestone_id])
         row: tuple[Any, ...] = cursor.fetchone()
-    return row[0], row[1], row[2]
+    return row[0], row[1], row[2], row[3]
 
 
 def _overdue(settlement: MilestoneSettlement, now: datetime) -> bool:
@@ -146,15 +210,19 @@ def _overdue(settlement: MilestoneSettlement, now: datetime) -> bool:
     return settlement.created_at < now - timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS)
 
 
-def _schedule(settlement: MilestoneSettlement) -> list[ScheduleLine]:
-    siblings = {
-        sibling.event_type: sibling
-        for sibling in MilestoneSettlement.objects.filter(intent_id=settlement.intent_id).only(
-            "event_type", "status", "released_at", "reference", "intent_id"
-        )
-    }
+def _schedule(settlement: MilestoneSettlement, siblings: Sequence[MilestoneSettlement]) -> list[ScheduleLine]:
     items = PaymentScheduleItem.objects.filter(intent_id=settlement.intent_id).order_by("position")
-    return [_line(item, siblings.get(item.event_type), settlement) for item in items]
+    by_event = {sibling.event_type: sibling for sibling in siblings}
+    return [_line(item, by_event.get(item.event_type), settlement) for item in items]
+
+
+def _bars(schedule: Sequence[ScheduleLine]) -> list[Bar]:
+    return schedule_picture.bars(
+        [
+            Piece(event_type=line.event_type, amount=line.amount, status=line.status, is_this=line.is_this)
+            for line in schedule
+        ]
+    )
 
 
 def _line(

@@ -1,19 +1,23 @@
 """What staff can look up about recipients, rails and books; nothing is edited here."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.core.exceptions import BadRequest
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 
-from rails.models import Account, JournalEntry, Posting, RailSwitch, Recipient, RecipientEdit
+from rails.accounts import AccountCode
+from rails.admin_columns import COLUMNS, Columns, fitted, worded
+from rails.models import Account, AccountKind, JournalEntry, Posting, RailSwitch, Recipient, RecipientEdit
 from rails.money import EXPONENTS, Money
+from rails.wording import in_words
 
 # To the type checker django-unfold, which has no types, is the admin of Django that it extends.
 if TYPE_CHECKING:
@@ -37,9 +41,11 @@ class NewestPaginator(Paginator):  # type: ignore[type-arg]
         return rows[: self.most].count()
 
 
-def words(column: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
-    """A filter over a column's known words; Django's own would look for them in every row."""
-    choices = [(value, value) for value in values]
+def words(
+    column: str, values: Iterable[str], *, written: Callable[[str], str] = in_words
+) -> type[admin.SimpleListFilter]:
+    """A filter over a column's known words, asked as they are stored; Django's own would look in every row."""
+    choices = [(value, written(value)) for value in values]
 
     class Words(admin.SimpleListFilter):
         title = column.replace("_", " ")
@@ -55,9 +61,48 @@ def words(column: str, values: Iterable[str]) -> type[admin.SimpleListFilter]:
     return Words
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
+BY_CURRENCY = words("currency", EXPONENTS, written=str)
+
+
+class Titled(ModelAdmin):  # type: ignore[type-arg]
+    """Pages that are called by what they show: the list by its rows, the page of a row by the row."""
+
+    # As the navigation says it, where the model's own name says less; and what a row is called before its name.
+    called: ClassVar[str] = ""
+    row_called: ClassVar[str] = ""
+    action_form = ActionForm
+
+    @property
+    def list_title(self) -> str:
+        """What the list is called."""
+        return self.called or capfirst(str(self.opts.verbose_name_plural))
+
+    def row_title(self, row: Any) -> str:
+        """What the page of a row is called."""
+        return f"{self.row_called} {row}" if self.row_called else capfirst(str(row))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": self.list_title, **(extra_context or {})})
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context = {**context, "title": self.row_title(obj), "subtitle": None}
+        return super().render_change_form(request, context, add=add, change=change, form_url=form_url, obj=obj)
+
+
+class ReadOnlyAdmin(Titled):
     """Rows to read, for those with the view permission; they are written by the domain alone."""
 
+    change_form_template = "admin/row.html"
+    columns: ClassVar[Columns] = COLUMNS
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -81,6 +126,12 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
             raise BadRequest("a selected row has a number")
         return super().changelist_view(request, extra_context)
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return [fitted(name, self.model, self.columns) for name in super().get_list_display(request)]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return in_columns(super().get_fieldsets(request, obj), self.model, self.columns)
+
     def _filtered_columns(self, request: HttpRequest) -> set[str]:
         filters = [each[0] if isinstance(each, tuple) else each for each in self.get_list_filter(request)]
         return {each if isinstance(each, str) else str(getattr(each, "parameter_name", "")) for each in filters}
@@ -101,12 +152,27 @@ class ReadOnlyInline(TabularInline):  # type: ignore[type-arg]
     extra = 0
     can_delete = False
     show_change_link = True
+    columns: ClassVar[Columns] = COLUMNS
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return in_columns(super().get_fieldsets(request, obj), self.model, self.columns)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [worded(name, self.model, self.columns) for name in super().get_readonly_fields(request, obj)]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def in_columns(fieldsets: Any, model: type[Model], columns: Columns) -> list[tuple[Any, dict[str, Any]]]:
+    """The fieldsets with what can be written in words written so."""
+    return [
+        (name, {**options, "fields": [worded(field, model, columns) for field in options["fields"]]})
+        for name, options in fieldsets
+    ]
 
 
 @admin.display(description="amount", ordering="amount_minor")
@@ -123,6 +189,7 @@ class RecipientEdits(ReadOnlyInline):
 
 @admin.register(Recipient)
 class RecipientAdmin(ReadOnlyAdmin):
+    row_called = "Recipient"
     list_display = ["recipient_id", "name", "payouts_enabled", "revision", "updated_at"]
     list_filter = ["payouts_enabled"]
     search_fields = ["recipient_id", "name"]
@@ -141,7 +208,7 @@ class RecipientEditAdmin(ReadOnlyAdmin):
 @admin.register(Account)
 class AccountAdmin(ReadOnlyAdmin):
     list_display = ["code", "kind", "currency", "recipient", "opened_at"]
-    list_filter = ["kind", "code", words("currency", EXPONENTS)]
+    list_filter = [words("kind", AccountKind), words("code", AccountCode), BY_CURRENCY]
     list_select_related = ["recipient"]
     search_fields = ["code", "recipient__recipient_id", "recipient__name"]
 
@@ -154,8 +221,9 @@ class EntryPostings(ReadOnlyInline):
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReadOnlyAdmin):
-    list_display = ["reference", "kind", amount, "milestone_id", "attempt_number", "reverses", "posted_at"]
-    list_filter = ["kind", words("currency", EXPONENTS), "posted_at"]
+    row_called = "Journal entry"
+    list_display = ["reference", "kind", amount, "milestone_id", "reverses", "posted_at"]
+    list_filter = ["kind", BY_CURRENCY, "posted_at"]
     list_select_related = ["reverses"]
     search_fields = ["=reference", "=milestone_id"]
     search_help_text = "A whole reference, or a milestone's number"
@@ -165,7 +233,7 @@ class JournalEntryAdmin(ReadOnlyAdmin):
 @admin.register(Posting)
 class PostingAdmin(ReadOnlyAdmin):
     list_display = ["entry", "debit_account", "credit_account", amount, "posted_at"]
-    list_filter = [words("currency", EXPONENTS), "posted_at"]
+    list_filter = [BY_CURRENCY, "posted_at"]
     list_select_related = ["entry", "debit_account", "credit_account"]
     search_fields = ["=entry__reference", "=entry__milestone_id"]
 

@@ -52,7 +52,7 @@ def put(recipient_id: str, name: str, *, actor: str, now: datetime, user: User |
             recipient_id=recipient_id, defaults={"name": name, "created_at": now, "updated_at": now}
         )
         if created:
-            _record(recipient, {"name": [None, name]}, actor=actor, user=user, now=now)
+            _record(recipient, {"name": [None, name]}, actor=actor, user=user)
             return recipient, True
         recipient = Recipient.objects.select_for_update().get(pk=recipient.pk)
         _edit(recipient, {"name": name}, actor=actor, user=user, now=now)
@@ -102,10 +102,11 @@ def _edit(recipient: Recipient, wanted: dict[str, Any], *, actor: str, user: Use
     recipient.revision += 1
     recipient.updated_at = now
     recipient.save(update_fields=[*changes, "revision", "updated_at"])
-    _record(recipient, changes, actor=actor, user=user, now=now)
+    _record(recipient, changes, actor=actor, user=user)
 
 
-def _record(recipient: Recipient, changes: dict[str, Any], *, actor: str, user: User | None, now: datetime) -> None:
+def _record(recipient: Recipient, changes: dict[str, Any], *, actor: str, user: User | None) -> None:
+    """The database says when, now that the recipient is locked: a payment while this edit waited came before it."""
     RecipientEdit.objects.create(
-        recipient=recipient, edited_by=user, actor=actor, changes=changes, revision=recipient.revision, created_at=now
+        recipient=recipient, edited_by=user, actor=actor, changes=changes, revision=recipient.revision
     )

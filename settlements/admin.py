@@ -5,19 +5,24 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
-from rails.money import EXPONENTS
+from rails.admin import BY_CURRENCY, amount, words
+from rails.admin_columns import cut, listed
+from rails.money import Money
+from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
 from settlements import admin_event_sources as admin_event_sources
 from settlements import admin_inbox as admin_inbox
+from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
 from settlements.admin_search import ByIntent, ByShipment
+from settlements.admin_troubles import ByTrouble
 from settlements.models import (
     Approval,
     AuditEvent,
+    FourEyesLimit,
     FreightToken,
     Hold,
     IdempotencyKey,
@@ -38,9 +43,10 @@ from settlements.statuses import (
     SettlementStatus,
 )
 
-BY_CURRENCY = words("currency", EXPONENTS)
 BY_EVENT_TYPE = words("event_type", EventType)
 BY_TIER = words("risk_tier", RiskTier)
+# A settlement that came into being gives the explanation of its decision as the reason.
+COLUMNS_OF_AUDIT = {**COLUMNS, "reason": sentence}
 
 
 @admin.display(description="risk score")
@@ -70,8 +76,16 @@ def previous_hash_in_hex(row: AuditEvent) -> str:
 @admin.display(description="inputs of the decision")
 def inputs_in_words(row: MilestoneSettlement) -> SafeString:
     """Each input on its line."""
-    lines = ((name.replace("_", " "), "unknown" if value is None else value) for name, value in row.inputs.items())
-    return format_html_join("", "{}: {}<br>", lines)
+    known = {name: "unknown" if value is None else value for name, value in row.inputs.items()}
+    coded = {name: in_words(known[name]) for name in ("event_type", "risk_tier") if name in known}
+    return listed({**known, **coded})
+
+
+@admin.display(description="status")
+def step(row: AuditEvent) -> str:
+    """What the event changed: from which status to which."""
+    was, now = (status(word) if word else "" for word in (row.from_status, row.to_status))
+    return format_html('<span class="cp-nowrap">{} → {}</span>', was, now) if was and was != now else now or NOTHING
 
 
 @admin.display(description="share")
@@ -80,7 +94,7 @@ def share_in_percent(row: PaymentScheduleItem) -> str:
     return f"{(row.share.scaleb(2)).normalize():f} %"
 
 
-class RelatedInline(ReadOnlyInline):
+class RelatedInline(SettlementsInline):
     """Rows below theirs, with what they point to read at once."""
 
     related: ClassVar[list[str]] = []
@@ -98,7 +112,8 @@ class TokensOfShipment(RelatedInline):
 
 
 @admin.register(Shipment)
-class ShipmentAdmin(ReadOnlyAdmin):
+class ShipmentAdmin(SettlementsAdmin):
+    row_called = "Shipment"
     list_display = ["shipment_id", "created_at"]
     search_fields = ["shipment_id__startswith"]
     search_help_text = "How the shipment's reference begins"
@@ -126,16 +141,15 @@ class ItemsOfIntent(RelatedInline):
 
 class SettlementsOfIntent(RelatedInline):
     model = MilestoneSettlement
-    fields: ClassVar[Any] = ["event_type", amount, "status", "explanation", "rail", "reference", "released_at"]
+    fields: ClassVar[Any] = ["event_type", amount, "status", "explanation", "reference", "released_at"]
     readonly_fields = fields
     ordering = ["pk"]
 
 
 class AuditInline(RelatedInline):
+    columns = COLUMNS_OF_AUDIT
     model = AuditEvent
-    fields: ClassVar[Any] = [
-        "sequence", "created_at", "action", "from_status", "to_status", "reason", "triggered_by", "approved_by",
-    ]  # fmt: skip
+    fields: ClassVar[Any] = ["sequence", "created_at", "action", step, "reason", "triggered_by", "approved_by"]
     readonly_fields = fields
     ordering = ["sequence"]
 
@@ -143,8 +157,7 @@ class AuditInline(RelatedInline):
 @admin.register(PaymentIntent)
 class PaymentIntentAdmin(ByIntent):
     list_display = [
-        "id", "shipment", amount, "status", "risk_tier", risk_score, "recipient", "payment_method",
-        "created_by_actor", "created_at",
+        "id", amount, "status", "shipment", "recipient", "risk_tier", risk_score, "created_by_actor", "created_at",
     ]  # fmt: skip
     list_filter = [
         words("status", IntentStatus), BY_TIER, BY_CURRENCY, words("payment_method", METHODS), "created_at",
@@ -180,7 +193,8 @@ class PaymentScheduleItemAdmin(ByIntent):
 
 
 @admin.register(IdempotencyKey)
-class IdempotencyKeyAdmin(ReadOnlyAdmin):
+class IdempotencyKeyAdmin(SettlementsAdmin):
+    row_called = "Idempotency key of"
     list_display = ["id", "actor", "key", "intent", "created_at"]
     list_select_related = ["intent"]
     search_fields = ["key__exact"]
@@ -192,7 +206,7 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
 class ApprovalsOfSettlement(RelatedInline):
     model = Approval
-    fields: ClassVar[Any] = ["created_at", approver, "decision", "channel", "reason", "version"]
+    fields: ClassVar[Any] = ["created_at", approver, "decision", "channel", "reason"]
     readonly_fields = fields
     related = ["approver"]
 
@@ -207,11 +221,11 @@ class HoldsOfSettlement(RelatedInline):
 class MilestoneSettlementAdmin(ByIntent):
     linked_by = frozenset({"event__id__exact"})
     list_display = [
-        "id", "shipment", "event_type", amount, "status", "strategy", "recipient", "rail", "reference", "created_at",
+        "id", amount, "status", "event_type", "shipment", "recipient", "strategy", "reference", "created_at",
     ]  # fmt: skip
     list_filter = [
-        words("status", SettlementStatus), words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE, BY_CURRENCY,
-        words("rail", METHODS), "created_at",
+        words("status", SettlementStatus), ByTrouble, words("strategy", ReleaseStrategy), BY_TIER, BY_EVENT_TYPE,
+        BY_CURRENCY, words("rail", METHODS), "created_at",
     ]  # fmt: skip
     list_select_related = ["intent__shipment", "intent__recipient"]
     sortable_by = ["id"]
@@ -227,16 +241,16 @@ class MilestoneSettlementAdmin(ByIntent):
     inlines = [ApprovalsOfSettlement, HoldsOfSettlement, AuditInline]
 
     @admin.display(description="shipment")
-    def shipment(self, row: MilestoneSettlement) -> str:
-        return row.intent.shipment.shipment_id
+    def shipment(self, row: MilestoneSettlement) -> SafeString:
+        return cut(row.intent.shipment.shipment_id)
 
     @admin.display(description="recipient", empty_value="-")
-    def recipient(self, row: MilestoneSettlement) -> str | None:
-        return row.intent.recipient.recipient_id if row.intent.recipient else None
+    def recipient(self, row: MilestoneSettlement) -> SafeString | None:
+        return cut(row.intent.recipient.recipient_id) if row.intent.recipient else None
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ReadOnlyAdmin):
+class ApprovalAdmin(SettlementsAdmin):
     list_display = ["id", "settlement", "decision", "channel", approver, "reason", "created_at"]
     exclude = ["approver"]
     readonly_fields: ClassVar[Any] = [approver]
@@ -248,8 +262,24 @@ class ApprovalAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
 
 
+@admin.display(description="two approve above")
+def four_eyes_above(row: FourEyesLimit) -> str:
+    """The limit in the currency's digits."""
+    return Money(row.above_minor, row.currency).text
+
+
+@admin.register(FourEyesLimit)
+class FourEyesLimitAdmin(SettlementsAdmin):
+    list_display = ["id", "currency", four_eyes_above, "set_at"]
+    exclude = ["above_minor"]
+    readonly_fields: ClassVar[Any] = [four_eyes_above]
+    list_filter = [BY_CURRENCY]
+    sortable_by = ["id"]
+    ordering = ["-pk"]
+
+
 @admin.register(Hold)
-class HoldAdmin(ReadOnlyAdmin):
+class HoldAdmin(SettlementsAdmin):
     list_display = ["id", "settlement", "reason", "placed_by", "placed_at", "lifted_by", "lifted_at"]
     list_filter = [("lifted_at", admin.EmptyFieldListFilter), "placed_at"]
     list_select_related = ["settlement"]
@@ -261,10 +291,8 @@ class HoldAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ByIntent):
-    list_display = [
-        "id", "created_at", "intent_id", "sequence", "settlement_id", "action", "from_status", "to_status", "reason",
-        "triggered_by", "approved_by",
-    ]  # fmt: skip
+    columns = COLUMNS_OF_AUDIT
+    list_display = ["id", "created_at", "intent_id", "settlement_id", "action", step, "reason", "triggered_by"]
     list_filter = [words("to_status", SettlementStatus), "created_at"]
     sortable_by = ["id"]
     ordering = ["-pk"]

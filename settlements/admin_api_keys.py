@@ -61,6 +61,8 @@ def scopes(row: ApiKey) -> SafeString:
 class ApiKeyAdmin(IntegrationAdmin):
     """Who asks over the API."""
 
+    row_called = "API key"
+
     list_display = ["name", begins_with, owner, scopes, "carrier_id", "created_by", last_used, key_state]
     list_select_related = ["user"]
     search_fields = ["name", "prefix__startswith", "service__exact", "carrier_id__exact", "user__username__exact"]

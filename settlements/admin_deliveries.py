@@ -11,8 +11,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin, words
+from rails.admin import words
+from rails.admin_columns import tags
+from rails.wording import in_words
 from settlements import redelivery
+from settlements.admin_columns import COLUMNS, SettlementsAdmin
 from settlements.admin_search import number
 from settlements.admin_subscribers import actor_of, may_manage, require_manager
 from settlements.models import Delivery
@@ -20,6 +23,8 @@ from settlements.refusals import Refusal
 from settlements.statuses import DeliveryState, News
 
 MOST_AT_ONCE = 500
+
+state = tags({DeliveryState.DELIVERED: "cp-low", DeliveryState.WAITING: "cp-blue", DeliveryState.PARKED: "cp-alarm"})
 
 
 @admin.display(description="payload")
@@ -30,9 +35,8 @@ def payload(row: Delivery) -> SafeString:
 
 @admin.display(description="message")
 def news(row: Delivery) -> SafeString:
-    """What is told, and to whom; the list has room for a narrow column."""
-    kind, _, word = row.event_type.partition(".")
-    return format_html('{}{}<wbr>{}<span class="cp-small">{}</span>', kind, "." if word else "", word, row.subscriber)
+    """What is told, and to whom."""
+    return format_html('{}<span class="cp-small">{}</span>', in_words(row.event_type), row.subscriber)
 
 
 @admin.display(description="state")
@@ -40,7 +44,7 @@ def progress(row: Delivery) -> SafeString:
     """The state, how often it was tried and what was answered last."""
     tried = f"{row.attempts} attempt{'' if row.attempts == 1 else 's'}"
     answered = "" if row.last_status is None else f", last {row.last_status}"
-    return format_html('{}<span class="cp-small cp-nowrap">{}{}</span>', row.state, tried, answered)
+    return format_html('{}<span class="cp-small cp-nowrap">{}{}</span>', state(row.state), tried, answered)
 
 
 @admin.display(description="last error, next attempt")
@@ -51,7 +55,8 @@ def trouble(row: Delivery) -> SafeString:
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(SettlementsAdmin):
+    columns = {**COLUMNS, "state": state}
     list_display = ["id", news, "settlement_id", progress, trouble]
     list_filter = [words("state", DeliveryState), "subscriber", words("event_type", News)]
     list_select_related = ["subscriber"]

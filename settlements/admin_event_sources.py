@@ -7,11 +7,11 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin, ReadOnlyInline
 from settlements import credential_states, sources
+from settlements.admin_columns import SettlementsAdmin, SettlementsInline, in_lines
 from settlements.admin_integrations import (
     Act,
     IntegrationAdmin,
@@ -76,11 +76,10 @@ def limit(row: EventSource) -> str:
 @admin.display(description="event types")
 def event_types(row: EventSource) -> SafeString:
     """One to a line."""
-    words = row.allowed_event_types or ["every type"]
-    return format_html_join("", "{}<br>", ((word,) for word in words))
+    return in_lines(row.allowed_event_types or ["every type"])
 
 
-@admin.display(description="")
+@admin.display(description="revoke")
 def revoking(row: SourceSecret) -> SafeString | str:
     """The way to the page that ends it."""
     if row.revoked_at is not None:
@@ -89,7 +88,7 @@ def revoking(row: SourceSecret) -> SafeString | str:
     return format_html('<a href="{}">Revoke…</a>', address)
 
 
-class SecretsOfSource(ReadOnlyInline):
+class SecretsOfSource(SettlementsInline):
     model = SourceSecret
     verbose_name_plural = "secrets"
     readonly_fields: ClassVar[Any] = [
@@ -103,7 +102,7 @@ class SecretsOfSource(ReadOnlyInline):
 
 
 @admin.register(SourceSecret)
-class SourceSecretAdmin(ReadOnlyAdmin):
+class SourceSecretAdmin(SettlementsAdmin):
     list_display = ["id", "source", ends_in, secret_state, "created_at", "expires_at", "revoked_at", last_used]
     list_select_related = ["source"]
     fields: ClassVar[Any] = [
@@ -116,6 +115,8 @@ class SourceSecretAdmin(ReadOnlyAdmin):
 @admin.register(EventSource)
 class EventSourceAdmin(IntegrationAdmin):
     """Who posts events."""
+
+    row_called = "Event source"
 
     list_display = ["name", "kind", "carrier_id", event_types, "active", limit]
     list_filter = ["kind", "active"]

@@ -13,109 +13,38 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin, ReadOnlyInline, amount, words
+from rails.admin import amount, words
+from rails.wording import in_words
 from settlements import redaction, rehearsal, reprocessing
+from settlements.admin_columns import SettlementsAdmin, SettlementsInline, status
+from settlements.admin_inbox_columns import (
+    OUTCOMES,
+    body,
+    body_as_received,
+    body_hash_in_hex,
+    brought,
+    error,
+    event_type,
+    outcome,
+    outcome_and_error,
+    received,
+    shipment,
+    told_to_sender,
+)
 from settlements.admin_search import number
 from settlements.lifecycle import NewSettlement
 from settlements.models import EventSource, MilestoneSettlement, Shipment, ShipmentEvent
 from settlements.permissions import Permission
 from settlements.rehearsal import Rehearsal
 from settlements.reprocessing import Outcome
-from settlements.statuses import EVENT_WORDS, EventState, EventType
+from settlements.statuses import EVENT_WORDS, EventState
 
 MOST_AT_ONCE = 100
-MOST_SHOWN = 100
 # How a message id begins, by where the id came from (`settlements.api.events`).
 _ID_KINDS = ("", "webhook-id:", "event_id:", "body:")
 _EXTRAORDINARY = RawSQL("settlements_shipmentevent.state <> 'PROCESSED'", [], output_field=BooleanField())
-_OUTCOMES = {
-    EventState.PROCESSED: ("processed", ""),
-    EventState.DUPLICATE: ("duplicate milestone", ""),
-    EventState.PARKED: ("parked", "cp-held"),
-    EventState.WAITING: ("waiting for the sweep", "cp-held"),
-    EventState.FAILED: ("failed", "cp-alarm"),
-}
-
-
-@admin.display(description="outcome")
-def outcome(row: ShipmentEvent) -> SafeString:
-    """What became of the message, in words."""
-    word, look = _OUTCOMES[EventState(row.state)]
-    if row.state == EventState.PROCESSED and row.event_type not in EventType.__members__:
-        word = "stored only"
-    return format_html('<span class="cp-tag {}">{}</span>', look, word)
-
-
-@admin.display(description="created")
-def brought(row: Any) -> str:
-    """How many settlements the event has brought so far, leading to them."""
-    if not row.brought:
-        return "-"
-    address = reverse("admin:settlements_milestonesettlement_changelist")
-    return format_html('<a href="{}?event__id__exact={}">{}</a>', address, row.pk, row.brought)
-
-
-@admin.display(description="error")
-def error(row: ShipmentEvent) -> str:
-    """What went wrong last, without secrets."""
-    return redaction.text(row.error) or "-"
-
-
-@admin.display(description="outcome")
-def outcome_and_error(row: ShipmentEvent) -> SafeString:
-    """What became of the message, how often the sweep has tried, and how its last error begins."""
-    lines = [f"{row.sweeps} sweep{'s' if row.sweeps > 1 else ''} so far"] if row.sweeps else []
-    if row.error:
-        words = error(row)
-        lines.append(f"{words[:MOST_SHOWN]}…" if len(words) > MOST_SHOWN else words)
-    return outcome(row) + format_html_join("", '<span class="cp-small cp-break">{}</span>', ((line,) for line in lines))
-
-
-@admin.display(description="event type")
-def event_type(row: ShipmentEvent) -> SafeString:
-    """The word as it is stored, in as many lines as its column needs."""
-    return format_html_join(mark_safe("_<wbr>"), "{}", ((part,) for part in row.event_type.split("_")))
-
-
-@admin.display(description="received")
-def received(row: ShipmentEvent) -> SafeString:
-    """When, by our clock, and from which source."""
-    at = row.received_at
-    words = '<span class="cp-nowrap">{}</span> {} UTC<span class="cp-small">{}</span>'
-    return format_html(words, f"{at:%Y-%m-%d}", f"{at:%H:%M:%S}", row.source.name)
-
-
-@admin.display(description="shipment")
-def shipment(row: ShipmentEvent) -> SafeString:
-    """Its reference, however long."""
-    return format_html('<span class="cp-break">{}</span>', row.shipment.shipment_id)
-
-
-@admin.display(description="settlements told to sender")
-def told_to_sender(row: ShipmentEvent) -> int:
-    """The number in the first answer, which every repeat gets again, whatever came later."""
-    return row.settlements_created
-
-
-@admin.display(description="body")
-def body(row: ShipmentEvent) -> SafeString:
-    """One value to a line; never what is secret."""
-    return format_html('<pre class="cp-body">{}</pre>', redaction.pretty(row.body))
-
-
-@admin.display(description="body as received")
-def body_as_received(row: ShipmentEvent) -> SafeString:
-    """In the layout of its sender; never what is secret."""
-    return format_html('<pre class="cp-body">{}</pre>', redaction.as_received(row.body))
-
-
-@admin.display(description="hash of the body")
-def body_hash_in_hex(row: ShipmentEvent) -> str:
-    """By which a repeat is known."""
-    return bytes(row.body_hash).hex()
 
 
 class ByOutcome(admin.SimpleListFilter):
@@ -125,7 +54,7 @@ class ByOutcome(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, word) for state, (word, _) in _OUTCOMES.items() if state is not EventState.PROCESSED]
+        return [(state.value, word) for state, (word, _) in OUTCOMES.items() if state is not EventState.PROCESSED]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         known = self.value() in {state for state, _ in self.lookup_choices}
@@ -146,12 +75,39 @@ class InboxList(ChangeList):
         self.result_list = rows
 
 
-class SettlementsOfEvent(ReadOnlyInline):
+class SettlementsOfEvent(SettlementsInline):
     model = MilestoneSettlement
     verbose_name_plural = "settlements it has brought"
     fields: ClassVar[Any] = ["intent_id", amount, "status", "explanation"]
     readonly_fields = fields
     ordering = ["pk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A settlement that would be created, in words."""
+
+    new: NewSettlement
+
+    @property
+    def amount(self) -> str:
+        """As lists write it."""
+        return f"{self.new.amount.major:,} {self.new.amount.currency}"
+
+    @property
+    def event_type(self) -> str:
+        """The event that it answers."""
+        return in_words(self.new.event_type)
+
+    @property
+    def status(self) -> SafeString:
+        """Where it would stand, in its colour."""
+        return status(self.new.status)
+
+    @property
+    def rail(self) -> str:
+        """Who would move the money."""
+        return in_words(self.new.rail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +118,9 @@ class Planned:
     rehearsal: Rehearsal
 
     @property
-    def lines(self) -> list[tuple[NewSettlement, str]]:
-        """Each settlement with its amount as the admin writes it."""
-        return [(new, f"{new.amount.major:,} {new.amount.currency}") for new in self.rehearsal.would_create]
+    def lines(self) -> list[Line]:
+        """Each settlement as the admin writes it."""
+        return [Line(new) for new in self.rehearsal.would_create]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +138,10 @@ class Done:
 
 
 @admin.register(ShipmentEvent)
-class ShipmentEventAdmin(ReadOnlyAdmin):
+class ShipmentEventAdmin(SettlementsAdmin):
     """Lists and rows to read; what can be done with them starts from pages below that change nothing on GET."""
+
+    called = "Inbox"
 
     list_display = [
         "id", received, shipment, event_type, outcome_and_error, brought,
@@ -195,7 +153,6 @@ class ShipmentEventAdmin(ReadOnlyAdmin):
     sortable_by = ["id"]
     ordering = ["-pk"]
     actions = ["process_again", "dry_run"]
-    change_form_template = "admin/settlements/shipmentevent/change_form.html"
     fieldsets: ClassVar[Any] = [
         (None, {"fields": ["id", outcome, "shipment", "event_type", "occurred_at", "occurred_at_was_naive"]}),
         ("Received", {"fields": ["received_at", "source", "received_from", "message_id", body_hash_in_hex]}),

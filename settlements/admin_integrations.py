@@ -19,7 +19,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin
+from settlements.admin_columns import SettlementsAdmin
 from settlements.credential_states import State, moment
 from settlements.models import ApiKey, EventSource, SourceSecret
 from settlements.permissions import Permission
@@ -71,7 +71,7 @@ def history(row: EventSource | ApiKey) -> SafeString:
     return format_html_join("", '<p><span class="cp-small">{}, {}</span><br>{}</p>', lines) or SafeString("-")
 
 
-class IntegrationAdmin(ReadOnlyAdmin):
+class IntegrationAdmin(SettlementsAdmin):
     """Lists and rows for everybody who may look; the pages below are for those who manage integrations."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from rails.admin import ReadOnlyAdmin
 from rails.models import JournalEntry, Recipient
+from settlements.admin_columns import SettlementsAdmin
 from settlements.models import MilestoneSettlement, PaymentIntent, Shipment
 
 MOST_INTENTS = 1_000
@@ -42,7 +42,7 @@ def _intents_of(reference: str) -> list[int]:
     return list(MilestoneSettlement.objects.filter(pk__in=list(booked)).values_list("intent_id", flat=True))
 
 
-class ByIntent(ReadOnlyAdmin):
+class ByIntent(SettlementsAdmin):
     """Rows found by their own number or by their intent's number, shipment, recipient or payment reference."""
 
     search_fields = ["pk"]
@@ -60,7 +60,7 @@ class ByIntent(ReadOnlyAdmin):
         return queryset.filter(own | Q(**{f"{self.intent_column}__in": intents_meant(word)})), False
 
 
-class ByShipment(ReadOnlyAdmin):
+class ByShipment(SettlementsAdmin):
     """Rows found by their own number or by their shipment, written in full."""
 
     search_fields = ["pk"]

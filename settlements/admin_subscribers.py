@@ -19,9 +19,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin, ReadOnlyInline
 from settlements import redelivery, subscribers
+from settlements.admin_columns import SettlementsAdmin, SettlementsInline, in_lines
 from settlements.admin_search import number
 from settlements.models import Subscriber, SubscriberSecret
 from settlements.permissions import Permission
@@ -93,7 +94,13 @@ def address(row: Subscriber) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-class SecretsOfSubscriber(ReadOnlyInline):
+@admin.display(description="event types")
+def event_types(row: Subscriber) -> SafeString:
+    """One to a line."""
+    return in_lines(row.event_types)
+
+
+class SecretsOfSubscriber(SettlementsInline):
     model = SubscriberSecret
     fields: ClassVar[Any] = ["id", "ends_in", "created_at", "created_by", "expires_at", "revoked_at"]
     readonly_fields = fields
@@ -106,7 +113,7 @@ class SecretsOfSubscriber(ReadOnlyInline):
 
 
 @admin.register(SubscriberSecret)
-class SubscriberSecretAdmin(ReadOnlyAdmin):
+class SubscriberSecretAdmin(SettlementsAdmin):
     list_display = ["id", "subscriber", "hint", "created_at", "created_by", "expires_at", "revoked_at"]
     list_select_related = ["subscriber"]
     exclude = ["sealed"]
@@ -114,19 +121,21 @@ class SubscriberSecretAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Subscriber)
-class SubscriberAdmin(ReadOnlyAdmin):
+class SubscriberAdmin(SettlementsAdmin):
     """The lists are for everybody who may look; the acts and whole URLs for those who manage integrations."""
+
+    row_called = "Subscriber"
 
     list_display = ["name", "active", address, "carrier_id", "created_by", "created_at"]
     list_filter = ["active"]
     search_fields = ["name", "carrier_id__exact"]
     inlines = [SecretsOfSubscriber]
     ordering = ["name"]
-    readonly_fields: ClassVar[Any] = [address]
+    readonly_fields: ClassVar[Any] = [address, event_types]
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         where = "url" if may_manage(request) else address
-        return ["name", where, "event_types", "carrier_id", "active", "created_by", "created_at"]
+        return ["name", where, event_types, "carrier_id", "active", "created_by", "created_at"]
 
     def get_urls(self) -> list[URLPattern]:
         site = self.admin_site
@@ -227,11 +236,11 @@ class SubscriberAdmin(ReadOnlyAdmin):
 
     def _form(self, request: HttpRequest, act: Act, form: forms.Form, row: Subscriber | None) -> HttpResponse:
         title = f"{act.label}: {row}" if row else act.label
-        context = {"title": title, "act": act, "form": form, "subscriber": row}
+        context = {"title": title, "act": act, "form": form, "row": row}
         return self._render(request, "act.html", context, status=400 if form.is_bound else 200)
 
     def _secret(self, request: HttpRequest, row: Subscriber, secret: str) -> HttpResponse:
-        context = {"title": f"Secret of {row}", "subscriber": row, "secret": secret}
+        context = {"title": f"Secret of {row}", "row": row, "secret": secret}
         response = self._render(request, "secret.html", context)
         response["Cache-Control"] = "no-store"
         return response

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from settlements import audit, candidates, lifecycle, locks, release
+from settlements import audit, candidates, lifecycle, locks, reasons, release
 from settlements.candidates import Candidate
 from settlements.lifecycle import Move
 from settlements.models import Approval
@@ -21,6 +21,7 @@ _LOCK_RECIPIENT = """
 _FACTS = f"""
     SELECT settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
            s.approvals_required, i.created_by_id, i.cancelled_at IS NOT NULL,
+           EXISTS (SELECT 1 FROM auth_user u WHERE u.id = %s AND u.is_active AND u.is_staff),
            {candidates.ELIGIBLE},
            EXISTS (SELECT 1 FROM rails_recipientedit e WHERE e.recipient_id = i.recipient_id AND e.edited_by_id = %s
                    AND e.created_at > coalesce((
@@ -85,6 +86,13 @@ class NotIndependent(Refusal):
     kind = Kind.FORBIDDEN
 
 
+class NotStaff(Refusal):
+    """Only an active member of staff decides."""
+
+    code = "officer_not_active"
+    kind = Kind.FORBIDDEN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Officer:
     """The person who decides, and how their decision comes to us."""
@@ -141,6 +149,7 @@ def lock_recipient(intent_id: int) -> None:
 
 def approve_locked(settlement_id: int, *, officer: Officer, reason: str, version: str | None, now: datetime) -> Decided:
     """The same with the shipment already locked; `version` None when the caller has checked the intent's."""
+    reasons.check(reason)
     candidate, facts = _open_case(settlement_id, officer, version)
     _check_approver(candidate, facts, officer)
     _write(candidate, facts, officer, Approval.APPROVE, reason, now)
@@ -168,6 +177,7 @@ def approve_locked(settlement_id: int, *, officer: Officer, reason: str, version
 
 def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> Decided:
     """Rejects what `version` stands for; one officer is enough and nothing is ever paid. Raises a Refusal."""
+    reasons.check(reason)
     with transaction.atomic():
         locks.of_settlement(settlement_id)
         candidate, facts = _open_case(settlement_id, officer, version)
@@ -199,12 +209,23 @@ def reject(settlement_id: int, *, officer: Officer, reason: str, version: str, n
     )
 
 
+def objection(settlement_id: int, *, officer: Officer) -> Refusal | None:
+    """What an approval by this officer would be refused with as things are now; nothing is locked or written."""
+    (candidate,) = candidates.read([settlement_id])
+    try:
+        _check_approver(candidate, _facts_of(candidate, officer, None), officer)
+    except (DecisionRefused, NotIndependent) as refusal:
+        return refusal
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Facts:
     version: str
     approvals_required: int
     creator_id: int | None
     cancelled: bool
+    staff: bool
     eligible: bool
     edited_recipient: bool
 
@@ -213,9 +234,16 @@ def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tup
     """The settlement under lock, if it waits for a decision and is what the officer saw."""
     (candidate,) = candidates.read([settlement_id])
     lock_recipient(candidate.intent_id)
+    return candidate, _facts_of(candidate, officer, version)
+
+
+def _facts_of(candidate: Candidate, officer: Officer, version: str | None) -> _Facts:
+    """What the decision rests on, if it is open and about what the officer saw."""
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, [officer.pk, settlement_id])
+        cursor.execute(_FACTS, [officer.pk, officer.pk, candidate.settlement_id])
         facts = _Facts(*cursor.fetchone())
+    if not facts.staff:
+        raise NotStaff(f"{officer.username} is no active member of staff and decides nothing.")
     if facts.cancelled:
         raise NotWaiting("The payment intent was cancelled; nothing is released for it any more.")
     if not release.still_waits(candidate):
@@ -226,7 +254,7 @@ def _open_case(settlement_id: int, officer: Officer, version: str | None) -> tup
         raise NotEligible("This settlement is not eligible before proof of delivery has arrived.")
     if version is not None and version != facts.version:
         raise StaleVersion("The settlement has changed since you read it; read it again.", field="version")
-    return candidate, facts
+    return facts
 
 
 def _check_approver(candidate: Candidate, facts: _Facts, officer: Officer) -> None:

@@ -17,6 +17,11 @@ from settlements import outbox
 
 NOTHING_BEFORE = bytes(32)
 
+# What staff write for each other beside a settlement: callers of a carrier learn that there is such an event (the chain
+# has no gap), not what it says.
+NOTE_ADDED, EVIDENCE_ADDED = "note_added", "evidence_added"
+AMONG_STAFF = frozenset({NOTE_ADDED, EVIDENCE_ADDED})
+
 _HEADS = """
     SELECT wanted.id, head.sequence, head.hash FROM unnest(%s::bigint[]) AS wanted (id)
     CROSS JOIN LATERAL (

@@ -1,13 +1,17 @@
 """Holds: a person keeps a settlement from being released, lifts that again, or makes it wait longer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import connection, transaction
 
-from settlements import audit, candidates, locks, release
+from settlements import audit, candidates, locks, reasons, release
 from settlements.candidates import Candidate
 from settlements.models import Hold
 from settlements.refusals import Kind, Refusal
+
+# Who wants longer puts it on hold; a date is one that somebody still remembers.
+LONGEST_EXTENSION: Final = timedelta(days=90)
 
 _EXTEND = """
     UPDATE settlements_milestonesettlement SET settlement_delayed_until = %s, updated_at = %s
@@ -22,10 +26,19 @@ class HoldRefused(Refusal):
     kind = Kind.CONFLICT
 
 
+class DateRefused(Refusal):
+    """The time to put a release off to is not ahead, or too far ahead."""
+
+    code = "until_refused"
+
+
 def place(settlement_id: int, *, reason: str, actor: str, now: datetime) -> Hold:
-    """Keeps a waiting settlement from being released until the hold is lifted. Raises HoldRefused."""
+    """Keeps a waiting settlement from being released until the hold is lifted. Raises HoldRefused, ReasonRefused."""
+    reasons.check(reason)
     with transaction.atomic():
         candidate = _locked(settlement_id)
+        if candidate.amount.minor == 0:
+            raise HoldRefused("The amount of this settlement is zero: there is nothing to keep from being released.")
         if candidate.held:
             raise HoldRefused("This settlement is on hold already.")
         hold = Hold.objects.create(settlement_id=settlement_id, reason=reason, placed_by=actor, placed_at=now)
@@ -34,7 +47,8 @@ def place(settlement_id: int, *, reason: str, actor: str, now: datetime) -> Hold
 
 
 def lift(settlement_id: int, *, reason: str, actor: str, now: datetime) -> None:
-    """Ends the open hold; the next sweep releases what is due. Raises HoldRefused."""
+    """Ends the open hold; the next sweep releases what is due. Raises HoldRefused, ReasonRefused."""
+    reasons.check(reason)
     with transaction.atomic():
         candidate = _locked(settlement_id)
         lifted = Hold.objects.filter(settlement_id=settlement_id, lifted_at__isnull=True).update(
@@ -46,9 +60,21 @@ def lift(settlement_id: int, *, reason: str, actor: str, now: datetime) -> None:
 
 
 def extend(settlement_id: int, *, until: datetime, reason: str, actor: str, now: datetime) -> None:
-    """Moves a delayed settlement's date later, never earlier. Raises HoldRefused."""
+    """Moves a delayed settlement's date later, never earlier, within LONGEST_EXTENSION.
+
+    Raises HoldRefused, DateRefused, ReasonRefused.
+    """
+    reasons.check(reason)
+    if not now < until <= now + LONGEST_EXTENSION:
+        raise DateRefused(
+            f"A release is put off to a time that is ahead, by {LONGEST_EXTENSION.days} days at most; "
+            "put it on hold to wait longer.",
+            field="until",
+        )
     with transaction.atomic():
         candidate = _locked(settlement_id)
+        if candidate.approvals_complete:
+            raise HoldRefused("Officers have approved its release before that date already; put it on hold instead.")
         with connection.cursor() as cursor:
             cursor.execute(_EXTEND, [until, now, settlement_id, until])
             if cursor.rowcount == 0:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
+from rails.wording import in_words
 from settlements import redaction, sources
 from settlements.models.event_source import MOST_PER_SECOND
 from settlements.permissions import GRANTABLE, Scope
@@ -60,7 +61,7 @@ def _requests_per_second() -> forms.IntegerField:
 def _event_types(help_text: str = "") -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(
         label="Allowed event types",
-        choices=[(word, word) for word in EVENT_WORDS],
+        choices=[(word, in_words(word)) for word in EVENT_WORDS],
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=help_text,
@@ -89,7 +90,7 @@ class CarrierSourceForm(SourceForm):
     carrier_id = _carrier(
         required=True, help_text="It reaches only shipments whose freight token has this carrier id; it never changes"
     )
-    allowed_event_types = _event_types("Anything else it posts is refused. CLAIM_WINDOW_CLOSED frees its own hold-back")
+    allowed_event_types = _event_types("Anything else it posts is refused. Claim window closed frees its own hold-back")
 
 
 class PlatformSourceForm(SourceForm):
@@ -181,7 +182,7 @@ class KeyForm(forms.Form):
         choices=[(scope.value, scope.value) for scope in sorted(GRANTABLE)],
         coerce=Scope,
         widget=forms.CheckboxSelectMultiple,
-        help_text="A person's key never does more than the person may; compliance:decide is for persons only",
+        help_text="A person's key never does more than the person may; what compliance does is for persons only",
         error_messages={
             "required": "A key needs at least one scope.",
             "invalid_choice": f"Scopes are {', '.join(sorted(GRANTABLE))}.",

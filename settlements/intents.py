@@ -12,7 +12,7 @@ from django.db.models.functions import Greatest
 from rails import registry
 from rails.models import Recipient
 from rails.money import Money
-from settlements import audit, event_states, lifecycle, locks, milestones, schedules, tokens
+from settlements import audit, event_states, lifecycle, locks, milestones, reasons, schedules, tokens
 from settlements.lifecycle import Move
 from settlements.models import (
     FreightToken,
@@ -242,8 +242,9 @@ def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime
 def cancel(intent_id: int, *, reason: str, actor: str, now: datetime) -> int:
     """Cancels what has not been released; released money stays released. The number of settlements cancelled.
 
-    Raises IntentNotFound, IntentCancelled, NothingToCancel.
+    Raises IntentNotFound, IntentCancelled, NothingToCancel, ReasonRefused.
     """
+    reasons.check(reason)
     with transaction.atomic():
         intent, _ = locked(intent_id)
         if intent.status in {IntentStatus.APPROVED, IntentStatus.SETTLED, IntentStatus.REJECTED}:

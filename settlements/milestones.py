@@ -13,7 +13,7 @@ from django.db import connection
 
 from rails.base import SettlementProvider, SettlementResult
 from rails.money import Money
-from settlements import audit, candidates, lifecycle, release
+from settlements import audit, candidates, four_eyes, lifecycle, release
 from settlements.lifecycle import NewSettlement
 from settlements.policy import Decision, approvals_required, decide_at_event, decide_at_settle, nothing_to_release
 from settlements.statements import bigints
@@ -56,7 +56,7 @@ _MISSING = """
     SELECT w.intent_id, w.event_type, w.event_id, w.received_at, item.amount_minor, item.currency,
            i.payment_method, i.recipient_id, i.risk_score, t.risk_score, t.status,
            coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), head.sequence, head.hash,
-           {id},
+           {id}, {above},
            i.status = 'PENDING', (
                SELECT count(*) FROM settlements_paymentscheduleitem open
                WHERE open.intent_id = w.intent_id AND open.amount_minor > 0
@@ -79,11 +79,12 @@ _MISSING = """
     ORDER BY w.intent_id, item.position
 """
 _NEXT_ID = "nextval('settlements_milestonesettlement_id_seq')"
-_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS.format(events="settlements_shipmentevent"), id=_NEXT_ID)
-_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST, id=_NEXT_ID)
+_ABOVE = four_eyes.ABOVE.format(row="item")
+_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS.format(events="settlements_shipmentevent"), id=_NEXT_ID, above=_ABOVE)
+_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST, id=_NEXT_ID, above=_ABOVE)
 # The same for an event that is only supposed: it reads tables and takes no number, so it may run where nothing may
 # be written.
-_IF_IT_CAME = _MISSING.format(wanted=_BY_EVENTS.format(events=_SUPPOSED), id="0::bigint")
+_IF_IT_CAME = _MISSING.format(wanted=_BY_EVENTS.format(events=_SUPPOSED), id="0::bigint", above=_ABOVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Milestone:
     event_id: int | None
     received_at: datetime
     amount: Money
+    four_eyes_above: Money
     rail: str
     recipient_id: int | None
     obstacle: str
@@ -222,7 +224,7 @@ def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Mileston
     (
         intent_id, event_type, event_id, received_at, amount_minor, currency, rail, recipient_id,
         snapshot, current, token_status, recipient_usable, rail_on, sequence, hash_, settlement_id,
-        intent_pending, items_open,
+        four_eyes_above_minor, intent_pending, items_open,
     ) = row  # fmt: skip
     if intent_pending:
         intents.open_items[intent_id] = items_open
@@ -235,6 +237,7 @@ def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Mileston
         event_id=event_id,
         received_at=received_at,
         amount=Money(amount_minor, currency),
+        four_eyes_above=Money(four_eyes_above_minor, currency),
         rail=rail,
         recipient_id=recipient_id,
         obstacle=candidates.obstacle(held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable),
@@ -301,7 +304,7 @@ def _settlement(milestone: Milestone, origin: Origin, paid: SettlementResult | N
         event_id=milestone.event_id,
         rail=milestone.rail,
         decision=decision,
-        approvals_required=approvals_required(milestone.amount, milestone.rail, settings.CHAINPAY_FOUR_EYES_ABOVE),
+        approvals_required=approvals_required(milestone.amount, milestone.rail, milestone.four_eyes_above),
         delayed_until=until,
         reference=(paid.reference_id or "") if status is SettlementStatus.APPROVED and paid else "",
         blocked_reason=blocked,

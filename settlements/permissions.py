@@ -55,6 +55,9 @@ class Scope(StrEnum):
     AUDIT_READ = "audit:read"
     COMPLIANCE_READ = "compliance:read"
     COMPLIANCE_DECIDE = "compliance:decide"
+    COMPLIANCE_HOLD = "compliance:hold"
+    COMPLIANCE_ASSIGN = "compliance:assign"
+    COMPLIANCE_NOTE = "compliance:note"
 
 
 PERMISSION_OF_SCOPE: Final[Mapping[Scope, Permission]] = MappingProxyType(
@@ -72,6 +75,9 @@ PERMISSION_OF_SCOPE: Final[Mapping[Scope, Permission]] = MappingProxyType(
         Scope.AUDIT_READ: Permission.READ_AUDIT,
         Scope.COMPLIANCE_READ: Permission.READ_QUEUE,
         Scope.COMPLIANCE_DECIDE: Permission.DECIDE_SETTLEMENT,
+        Scope.COMPLIANCE_HOLD: Permission.HOLD_SETTLEMENT,
+        Scope.COMPLIANCE_ASSIGN: Permission.ASSIGN_SETTLEMENT,
+        Scope.COMPLIANCE_NOTE: Permission.ANNOTATE_SETTLEMENT,
     }
 )
 ALL: Final = frozenset(PERMISSION_OF_SCOPE)
@@ -79,8 +85,10 @@ ALL: Final = frozenset(PERMISSION_OF_SCOPE)
 # Events come signed by their source, never by a key.
 GRANTABLE: Final = ALL - {Scope.EVENTS_WRITE}
 # What only a person may be given: their key then acts as they would (SPEC section 9).
-PERSONAL: Final = frozenset({Scope.COMPLIANCE_DECIDE})
+PERSONAL: Final = frozenset(
+    {Scope.COMPLIANCE_DECIDE, Scope.COMPLIANCE_HOLD, Scope.COMPLIANCE_ASSIGN, Scope.COMPLIANCE_NOTE}
+)
 # What a key of a carrier may be given: it reads what is about its own shipments, and writes nothing.
 OF_A_CARRIER: Final = frozenset({Scope.INTENTS_READ, Scope.TOKENS_READ, Scope.AUDIT_READ})
-# The keyless demo client decides nothing about money that waits for a person.
-DECISIONS: Final = frozenset({Scope.COMPLIANCE_DECIDE})
+# What an officer does to money that waits has their name to it: the keyless demo client has none.
+DECISIONS: Final = PERSONAL

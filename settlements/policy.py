@@ -1,6 +1,5 @@
 """The decision: risk tier and shipment event to release strategy; a table, no database."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
@@ -183,7 +182,6 @@ def score_text(score: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def approvals_required(amount: Money, rail: str, limits: Mapping[str, Money]) -> int:
-    """2 above the four-eyes amount of the currency (0 for one not listed) or on wire, else 1 (SPEC section 6)."""
-    limit = limits.get(amount.currency, Money.zero(amount.currency))
-    return 2 if rail == WIRE or amount > limit else 1
+def approvals_required(amount: Money, rail: str, four_eyes_above: Money) -> int:
+    """2 above the four-eyes amount of the currency or on wire, else 1 (SPEC section 6)."""
+    return 2 if rail == WIRE or amount > four_eyes_above else 1

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from rails.wording import in_words
 from settlements import subscribers
 from settlements.statuses import TO_SUBSCRIBE
 
@@ -17,7 +18,7 @@ class SubscriberForm(forms.Form):
     )
     event_types = forms.MultipleChoiceField(
         label="Told of",
-        choices=[(news.value, news.value) for news in TO_SUBSCRIBE],
+        choices=[(news.value, in_words(news)) for news in TO_SUBSCRIBE],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Tick at least one."},
     )

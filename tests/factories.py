@@ -194,6 +194,7 @@ def log_in(client: Client, user: User) -> Client:
     factor, _ = Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
     at = time.time()
     session = client.session
+    session["session_started_at"] = session["session_seen_at"] = at
     session["account_authentication_methods_user"] = str(user.pk)
     session["account_authentication_methods"] = [
         {"method": "password", "at": at, "username": user.get_username()},

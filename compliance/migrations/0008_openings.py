@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     """Who had the page of which settlement on their screen, and when."""
 
     dependencies = [
-        ('compliance', '0006_assignments'),
+        ('compliance', '0007_evidence'),
         ('settlements', '0017_figures_by_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
 from rails.money import Money
+from rails.wording import in_words
 from settlements.policy import score_text
 from settlements.statuses import LIVE_TOKEN_STATUSES, Channel
 
@@ -57,8 +58,7 @@ def lasted(took: timedelta) -> str:
 @register.filter
 def words(code: str) -> str:
     """A stored word for reading: `POD_CONFIRMED` becomes `POD confirmed`."""
-    first, *rest = code.split("_")
-    return " ".join([first if first == "POD" else first.capitalize(), *(word.lower() for word in rest)])
+    return in_words(code)
 
 
 @register.filter

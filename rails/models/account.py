@@ -6,6 +6,7 @@ from django.db.models.functions import Now
 
 from rails.models.guards import append_only
 from rails.models.recipient import Recipient
+from rails.wording import in_words
 
 
 class AccountKind(models.TextChoices):
@@ -44,4 +45,4 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         owner = f" of recipient {self.recipient_id}" if self.recipient_id else ""
-        return f"{self.code} {self.currency}{owner}"
+        return f"{in_words(self.code)} {self.currency}{owner}"

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from rails.base import SettlementProvider
+from rails.wording import in_words
 
 
 class RailSwitch(models.Model):
@@ -28,4 +29,4 @@ class RailSwitch(models.Model):
         verbose_name_plural = "rail switches"
 
     def __str__(self) -> str:
-        return f"{self.rail} {'on' if self.enabled else 'off'}"
+        return f"{in_words(self.rail)} {'on' if self.enabled else 'off'}"

@@ -189,7 +189,8 @@ class History(Endpoint):
 
     def get(self, request: Request, intent_id: int) -> HttpResponse:
         found(intent_id, self.caller)
-        logs = [representations.audit_event(event) for event in queries.history(intent_id)]
+        for_staff = not self.caller.carrier_id
+        logs = [representations.audit_event(event, for_staff=for_staff) for event in queries.history(intent_id)]
         return answer({"payment_intent_id": intent_id, "logs": logs, "total_actions": len(logs)})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from settlements import audit
 from settlements.api.rendering import money, number
 from settlements.lifecycle import NewSettlement
 from settlements.models import AuditEvent
@@ -134,8 +135,9 @@ def intent_summary(milestones: Sequence[Milestone], currency: str) -> dict[str, 
     }
 
 
-def audit_event(event: AuditEvent) -> dict[str, Any]:
-    """One line of the history, with its place in the chain."""
+def audit_event(event: AuditEvent, *, for_staff: bool) -> dict[str, Any]:
+    """One line of the history, with its place in the chain; others do not read what staff write for each other."""
+    told = for_staff or event.action not in audit.AMONG_STAFF
     return {
         "id": event.pk,
         "sequence": event.sequence,
@@ -143,10 +145,10 @@ def audit_event(event: AuditEvent) -> dict[str, Any]:
         "milestone_id": event.settlement_id,
         "from_status": event.from_status.lower() or None,
         "to_status": event.to_status.lower() or None,
-        "reason": event.reason or None,
+        "reason": (event.reason or None) if told else None,
         "triggered_by": event.triggered_by,
         "approved_by": event.approved_by or None,
-        "data": event.data,
+        "data": event.data if told else {},
         "created_at": event.created_at,
         "prev_hash": bytes(event.prev_hash).hex(),
         "hash": bytes(event.hash).hex(),

@@ -5,7 +5,7 @@ class Migration(migrations.Migration):
     """Subscribers of the platform may be told of the review queue; who subscribed before is told of nothing more."""
 
     dependencies = [
-        ('settlements', '0013_the_queue_by_index'),
+        ('settlements', '0014_intents_of_a_recipient'),
     ]
 
     operations = [

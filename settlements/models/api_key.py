@@ -9,12 +9,13 @@ from django.db.models import F, Q
 from settlements.models import guards
 from settlements.models.event_source import MOST_PER_SECOND
 from settlements.models.source_guards import ENDS_ONCE
-from settlements.permissions import GRANTABLE, OF_A_CARRIER
+from settlements.permissions import GRANTABLE, OF_A_CARRIER, PERSONAL
 from settlements.values import NAME
 
 # Plain strings, for migrations keep them.
 _GRANTABLE_SCOPES = sorted(scope.value for scope in GRANTABLE)
 _CARRIER_SCOPES = sorted(scope.value for scope in OF_A_CARRIER)
+_PERSONAL_SCOPES = sorted(scope.value for scope in PERSONAL)
 
 
 class ApiKey(models.Model):
@@ -46,7 +47,7 @@ class ApiKey(models.Model):
                 condition=Q(user__isnull=True) ^ Q(service=""), name="a_key_belongs_to_a_user_or_a_service"
             ),
             models.CheckConstraint(
-                condition=Q(user__isnull=False) | ~Q(scopes__contains=["compliance:decide"]),
+                condition=Q(user__isnull=False) | ~Q(scopes__overlap=_PERSONAL_SCOPES),
                 name="only_a_user_decides",
             ),
             models.CheckConstraint(

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.settlement import MilestoneSettlement
@@ -33,7 +34,10 @@ class AuditEvent(models.Model):
             models.UniqueConstraint(fields=["intent", "sequence"], name="one_audit_event_per_intent_and_sequence"),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="audit_sequence_starts_at_1"),
         ]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(to_status="RETURNED"), name="returns_by_time"),
+        ]
         triggers = [*guards.append_only(), guards.AUDIT_CHAIN]
 
     def __str__(self) -> str:
-        return f"{self.action} ({self.intent_id}/{self.sequence})"
+        return f"{in_words(self.action)} ({self.intent_id}/{self.sequence})"

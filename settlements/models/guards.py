@@ -52,6 +52,10 @@ STATUS_EDGES = Fsm(
     transitions=sorted((old.value, new.value) for old, news in TRANSITIONS.items() for new in news),
 )
 
+# None was set: 0, so that two approve everything (`settlements.four_eyes` says the same).
+_FOUR_EYES_ABOVE = """coalesce((SELECT l.above_minor FROM settlements_foureyeslimit l
+                                   WHERE l.currency = NEW.currency ORDER BY l.id DESC LIMIT 1), 0)"""
+
 SETTLEMENT_IS = ("id", "intent_id", "event_type", "amount_minor", "currency", "origin", "event_id", "created_at")
 DECISION_IS = ("risk_tier", "risk_score", "rule", "explanation", "inputs", "policy_version")
 RELEASE_IS = ("reference", "released_at", "settled_at")
@@ -62,7 +66,7 @@ SETTLEMENT_ROW = Guard(
     name="row_is_lawful",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert | pgtrigger.Update,
-    declare=[("strategies", "text[]")],
+    declare=[("strategies", "text[]"), ("intent", "record")],
     func=f"""
         strategies := ARRAY[{words_of(STRATEGIES_FROM_LOOSE_TO_STRICT)}];
         IF array_position(strategies, NEW.strategy::text) IS NULL
@@ -74,6 +78,9 @@ SETTLEMENT_ROW = Guard(
         IF NEW.rail = 'wire' AND NEW.approvals_required < 2 THEN
             {refuse("a wire needs two approvers")}
         END IF;
+        IF NEW.risk_tier = 'HIGH' AND NEW.strategy IN ('IMMEDIATE', 'DELAYED') THEN
+            {refuse("at HIGH risk only people release")}
+        END IF;
         IF TG_OP = 'INSERT' THEN
             IF NOT ((NEW.origin = 'EVENT' AND NEW.event_id IS NOT NULL)
                     OR (NEW.origin = 'SETTLE' AND NEW.event_id IS NULL)) THEN
@@ -82,9 +89,15 @@ SETTLEMENT_ROW = Guard(
             IF NEW.status NOT IN ({words_of(sorted(INITIAL))}) THEN
                 {refuse("a settlement does not begin in this status")}
             END IF;
-            IF EXISTS (SELECT 1 FROM settlements_paymentintent i WHERE i.id = NEW.intent_id
-                       AND i.status IN ('CANCELLED', 'REJECTED')) THEN
+            SELECT i.status, i.risk_tier INTO intent FROM settlements_paymentintent i WHERE i.id = NEW.intent_id;
+            IF intent.status IN ('CANCELLED', 'REJECTED') THEN
                 {refuse("a cancelled or rejected intent gets no settlements")}
+            END IF;
+            IF intent.risk_tier = 'HIGH' AND NEW.risk_tier <> 'HIGH' THEN
+                {refuse("the risk of an intent is the least that its settlements have")}
+            END IF;
+            IF NEW.approvals_required < 2 AND NEW.amount_minor > {_FOUR_EYES_ABOVE} THEN
+                {refuse("above the four-eyes amount a settlement needs two approvers")}
             END IF;
             RETURN NEW;
         END IF;
@@ -177,6 +190,9 @@ APPROVAL_ROW = Guard(
         ("last_payment", "timestamptz"),
     ],
     func=f"""
+        IF NOT EXISTS (SELECT 1 FROM auth_user u WHERE u.id = NEW.approver_id AND u.is_active AND u.is_staff) THEN
+            {refuse("an active member of staff decides")}
+        END IF;
         SELECT * INTO STRICT s FROM settlements_milestonesettlement WHERE id = NEW.settlement_id;
         SELECT * INTO STRICT i FROM settlements_paymentintent WHERE id = s.intent_id;
         IF s.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') OR s.amount_minor = 0 THEN

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.statuses import EventType, IntentStatus, RiskTier, ScheduleType
@@ -18,7 +19,8 @@ class PaymentIntent(models.Model):
     currency = models.CharField(max_length=3)
     description = models.TextField(blank=True, default="")
     payment_method = models.TextField(default="internal_ledger")
-    recipient = models.ForeignKey("rails.Recipient", on_delete=models.PROTECT, null=True, blank=True)
+    # Its index is the one by recipient and id.
+    recipient = models.ForeignKey("rails.Recipient", on_delete=models.PROTECT, null=True, blank=True, db_index=False)
     risk_score = models.DecimalField(max_digits=21, decimal_places=20, null=True, blank=True)
     risk_category = models.TextField(blank=True, default="")
     risk_tier = models.TextField()
@@ -59,6 +61,7 @@ class PaymentIntent(models.Model):
             models.Index(fields=["shipment", "id"], name="intents_of_a_shipment"),
             models.Index(fields=["status", "-id"], name="intents_by_status"),
             models.Index(fields=["risk_tier", "-id"], name="intents_by_tier"),
+            models.Index(fields=["recipient", "-id"], name="intents_of_a_recipient"),
         ]
         triggers = [
             *guards.never_removed(),
@@ -125,7 +128,7 @@ class PaymentScheduleItem(models.Model):
         triggers = [*guards.append_only(), guards.schedule_sums_up("intent_id")]
 
     def __str__(self) -> str:
-        return f"{self.event_type} of payment intent {self.intent_id}"
+        return f"{in_words(self.event_type)} of payment intent {self.intent_id}"
 
 
 class IdempotencyKey(models.Model):

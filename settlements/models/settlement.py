@@ -1,13 +1,18 @@
 """One intent x one event type: the unit that is decided, released and audited; with its approvals and holds."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.shipment_event import ShipmentEvent
+
+# Something to read, not spaces alone.
+_WORDS = "[^[:space:]]"
 
 WAITS_FOR_THE_SWEEP = Q(status="DELAYED") | (Q(status="PENDING") & ~Q(blocked_reason=""))
 
@@ -105,6 +110,9 @@ class MilestoneSettlement(models.Model):
                 name="settlements_that_wait",
             ),
             models.Index(fields=["status", "-id"], name="settlements_by_status"),
+            # For the sums of the last days: rows lie in the order of time, so a page of these says where to look.
+            BrinIndex(fields=["created_at"], pages_per_range=32, autosummarize=True, name="settlements_by_birth"),
+            BrinIndex(fields=["released_at"], pages_per_range=32, autosummarize=True, name="settlements_by_release"),
         ]
         triggers = [
             *guards.never_removed(),
@@ -138,7 +146,7 @@ class Approval(models.Model):
                 name="one_approval_per_officer_and_version",
             ),
             models.CheckConstraint(condition=Q(decision__in=["APPROVE", "REJECT"]), name="decision_is_known"),
-            models.CheckConstraint(condition=~Q(reason=""), name="a_decision_has_a_reason"),
+            models.CheckConstraint(condition=Q(reason__regex=_WORDS), name="a_decision_has_a_reason"),
         ]
         indexes = [
             models.Index(fields=["created_at", "id"], condition=Q(decision="APPROVE"), name="approvals_by_time"),
@@ -146,7 +154,7 @@ class Approval(models.Model):
         triggers = [*guards.append_only(), guards.APPROVAL_ROW, guards.APPROVAL_CHANNEL]
 
     def __str__(self) -> str:
-        return f"{self.decision} of milestone settlement {self.settlement_id}"
+        return f"{in_words(self.decision)} of milestone settlement {self.settlement_id}"
 
 
 class Hold(models.Model):
@@ -165,9 +173,10 @@ class Hold(models.Model):
             models.UniqueConstraint(
                 fields=["settlement"], condition=Q(lifted_at__isnull=True), name="one_open_hold_per_settlement"
             ),
-            models.CheckConstraint(condition=~Q(reason=""), name="a_hold_has_a_reason"),
+            models.CheckConstraint(condition=Q(reason__regex=_WORDS), name="a_hold_has_a_reason"),
+            models.CheckConstraint(condition=Q(placed_by__regex=_WORDS), name="a_hold_names_who_placed_it"),
             models.CheckConstraint(
-                condition=Q(lifted_at__isnull=True) | (~Q(lift_reason="") & ~Q(lifted_by="")),
+                condition=Q(lifted_at__isnull=True) | Q(lift_reason__regex=_WORDS, lifted_by__regex=_WORDS),
                 name="lifting_has_a_reason",
             ),
         ]

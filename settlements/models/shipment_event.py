@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.event_source import EventSource
 from settlements.models.freight_token import Shipment
@@ -57,4 +58,4 @@ class ShipmentEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.event_type}, shipment event {self.pk}"
+        return f"{in_words(self.event_type)}, shipment event {self.pk}"

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
+from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.audit_event import AuditEvent
 from settlements.models.settlement import MilestoneSettlement
@@ -144,4 +145,4 @@ class Delivery(models.Model):
         triggers = [*guards.never_removed(), DELIVERY_EDGES, DELIVERY_ROW]
 
     def __str__(self) -> str:
-        return f"{self.event_type} {self.message_id}"
+        return f"{in_words(self.event_type)}, message {self.message_id}"

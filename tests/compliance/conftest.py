@@ -68,10 +68,12 @@ class Freight:
     shipment_id: str
 
 
-def freight(score: str | None = "0.81", *, carrier_id: str = "", recipient_id: str | None = None) -> Freight:
+def freight(
+    score: str | None = "0.81", *, carrier_id: str = "", recipient_id: str | None = None, shipment: str = ""
+) -> Freight:
     """A new token of a new shipment."""
     number = next(_numbers)
-    shipment = f"SHIP-{number}"
+    shipment = shipment or f"SHIP-{number}"
     push = TokenPush(
         shipment_id=shipment,
         risk_score=None if score is None else Decimal(score),

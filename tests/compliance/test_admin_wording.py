@@ -53,7 +53,7 @@ def test_a_share_is_a_percentage(share, text):
 
 def test_an_event_is_not_called_by_a_number_that_looks_like_a_shipment(demo):
     event = ShipmentEvent.objects.earliest("pk")
-    assert str(event) == f"{event.event_type}, shipment event {event.pk}"
+    assert str(event) == f"Pickup confirmed, shipment event {event.pk}"
 
 
 def test_nothing_leads_to_the_empty_history_of_the_admin_itself(demo, staff):

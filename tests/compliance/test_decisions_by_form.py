@@ -13,7 +13,7 @@ from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement
 from settlements.statuses import EventType, SettlementStatus
 from tests.compliance.conftest import event, freight, intent, logged_in, recipient, settlement, waiting
 
-ACTS = ("approve", "reject", "hold", "lift")
+ACTS = ("approve", "expedite", "reject", "hold", "lift", "extend")
 
 
 def path(one: MilestoneSettlement, act: str = "") -> str:
@@ -208,10 +208,10 @@ def test_a_delayed_release_can_be_approved_before_its_time(officer):
     intent_id = intent(of)
     event(of, EventType.PICKUP_CONFIRMED)
     one = settlement(intent_id, EventType.PICKUP_CONFIRMED)
-    form = logged_in(officer).get(path(one, "approve"))
+    form = logged_in(officer).get(path(one, "expedite"))
     assert "before its hold is over" in form.content.decode()
     data = {"reason": "known carrier", "version": form.context["form"]["version"].value()}
-    assert logged_in(officer).post(path(one, "approve"), data).status_code == 302
+    assert logged_in(officer).post(path(one, "expedite"), data).status_code == 302
     assert status(one) == SettlementStatus.APPROVED
 
 

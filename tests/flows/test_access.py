@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,22 @@ from django.test import Client
 from django.utils import timezone
 
 from compliance import urls as compliance_urls
-from settlements import api_keys, signatures, sources
+from settlements import api_keys, holds, signatures, sources
 from settlements.api import urls as settlements_urls
 from settlements.models import MilestoneSettlement, PaymentIntent
 from settlements.permissions import GRANTABLE, OF_A_CARRIER, PERSONAL
-from tests.factories import HIGH, POD, a_recipient, a_token, an_intent, post_event, settlement_of, version_of
+from tests.factories import (
+    HIGH,
+    MEDIUM,
+    PICKUP,
+    POD,
+    a_recipient,
+    a_token,
+    an_intent,
+    post_event,
+    settlement_of,
+    version_of,
+)
 from tests.flows.conftest import LOGINS, PAST, REASON
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +84,17 @@ def _completable(found: Things) -> tuple[str, Any]:
     return f"/payment_intents/{intent.pk}/complete", {}
 
 
+def _held(found: Things) -> tuple[str, Any]:
+    holds.place(found.settlement.pk, reason=REASON, actor="test", now=timezone.now())
+    return f"/compliance/release_hold/{found.settlement.pk}", {"reason": REASON}
+
+
+def _delayed(found: Things) -> tuple[str, Any]:
+    delayed = settlement_of(an_intent(token=a_token(risk_score=MEDIUM, carrier_id=found.carrier)), PICKUP)
+    until = (timezone.now() + timedelta(days=3)).isoformat()
+    return f"/compliance/extend/{delayed.pk}", {"reason": REASON, "until": until}
+
+
 REQUESTS: dict[str, Callable[[Things], tuple[str, Any]]] = {
     "POST /payment_intents": lambda found: (
         "/payment_intents",
@@ -105,6 +128,17 @@ REQUESTS: dict[str, Callable[[Things], tuple[str, Any]]] = {
     "GET /compliance/queue": lambda found: ("/compliance/queue", None),
     "POST /compliance/approve/{milestone_id}": _decision("approve"),
     "POST /compliance/reject/{milestone_id}": _decision("reject"),
+    "POST /compliance/hold/{milestone_id}": lambda found: (
+        f"/compliance/hold/{found.settlement.pk}",
+        {"reason": REASON},
+    ),
+    "POST /compliance/release_hold/{milestone_id}": _held,
+    "POST /compliance/extend/{milestone_id}": _delayed,
+    "POST /compliance/assign/{milestone_id}": lambda found: (
+        f"/compliance/assign/{found.settlement.pk}",
+        {"assignee": "officer2", "reason": REASON},
+    ),
+    "POST /compliance/note/{milestone_id}": lambda found: (f"/compliance/note/{found.settlement.pk}", {"text": REASON}),
     "GET /whoami": lambda found: ("/whoami", None),
     "GET /healthz": lambda found: ("/healthz", None),
     "GET /readyz": lambda found: ("/readyz", None),

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tests.flows.conftest import REASON, Api
 from tests.openapi.test_document import list_of, operations, validator_of
@@ -87,6 +89,21 @@ def happy(checked: Checked) -> None:
         item = officer.get("/compliance/queue")["items"][0]
         body = {"reason": REASON, "version": item["version"]}
         officer.post(f"/compliance/{verb}/{item['milestone_id']}", body)
+    waiting, risky = checked.token(risk="0.81")
+    checked.intent(waiting, 50, schedule={"type": "full_on_pod"})
+    checked.event(risky)
+    item = officer.get("/compliance/queue")["items"][0]
+    for verb in ("hold", "release_hold"):
+        officer.post(f"/compliance/{verb}/{item['milestone_id']}", {"reason": REASON})
+    officer.post(f"/compliance/note/{item['milestone_id']}", {"text": REASON})
+    for assignee in ("officer2", None):
+        officer.post(f"/compliance/assign/{item['milestone_id']}", {"assignee": assignee, "reason": REASON})
+    token, shipment = checked.token(risk="0.50")
+    delayed = checked.intent(token)
+    checked.event(shipment, "PICKUP_CONFIRMED")
+    until = (timezone.now() + timedelta(days=3)).isoformat()
+    (milestone,) = checked.milestones(delayed).values()
+    officer.post(f"/compliance/extend/{milestone['id']}", {"reason": REASON, "until": until})
     for path in ("/whoami", "/healthz", "/readyz", "/openapi.json"):
         checked.get(path)
     for path in ("/docs", "/docs/errors"):
@@ -146,6 +163,22 @@ REFUSED: dict[str, tuple[int, Callable[[Checked], Any]]] = {
     "a forced approval of the demo client": (
         403,
         lambda api: api.post("/payment_intents/1/settle", {"force_approval": True}),
+    ),
+    "a hold of the demo client": (403, lambda api: api.post("/compliance/hold/1", {"reason": "x"})),
+    "an extension without an end": (
+        400,
+        lambda api: api.send(
+            "POST",
+            "/compliance/extend/1",
+            {"reason": "x", "until": "9999-12-31T00:00:00Z"},
+            X_Demo_User="officer1",
+        ),
+    ),
+    "an assignee who decides nothing": (
+        400,
+        lambda api: api.send(
+            "POST", "/compliance/assign/1", {"assignee": "ops1", "reason": "x"}, X_Demo_User="officer1"
+        ),
     ),
     "a role that is missing": (403, lambda api: api.send("POST", "/compliance/reject/1", {}, X_Demo_User="auditor1")),
     "a missing intent": (404, lambda api: api.send("GET", "/payment_intents/999999")),

@@ -170,10 +170,7 @@ def test_settling_by_request_is_decided_by_tier_alone(score: str | None, status:
         (1_000_000, "USD", "internal_ledger", 1),
         (1_000_001, "USD", "internal_ledger", 2),
         (1, "USD", "wire", 2),
-        (1, "SEK", "internal_ledger", 2),
     ],
 )
-def test_four_eyes_above_the_limit_on_wire_and_for_currencies_without_a_limit(
-    minor: int, currency: str, rail: str, approvers: int
-) -> None:
-    assert approvals_required(Money(minor, currency), rail, {"USD": Money(1_000_000, "USD")}) == approvers
+def test_four_eyes_above_the_limit_and_on_wire(minor: int, currency: str, rail: str, approvers: int) -> None:
+    assert approvals_required(Money(minor, currency), rail, Money(1_000_000, "USD")) == approvers

@@ -44,7 +44,7 @@ _ASSESSED: Final = {
 }
 _DECISIONS: Final = (
     approvals.NotEligible, approvals.OnHold, approvals.AlreadyApprovedByYou, approvals.NotIndependent,
-    approvals.NotWaiting, approvals.NothingToRelease, approvals.StaleVersion,
+    approvals.NotWaiting, approvals.NothingToRelease, approvals.StaleVersion, approvals.NotStaff,
 )  # fmt: skip
 
 OPERATIONS: Final = (

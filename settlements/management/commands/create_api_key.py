@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Makes an API key and prints it, once, on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """compliance:decide is for persons only."""
+        """compliance:decide, :hold, :assign and :note are for persons only."""
         parser.add_argument("name", help="letters, digits, - and _")
         owner = parser.add_mutually_exclusive_group(required=True)
         owner.add_argument("--user", metavar="LOGIN", help="the staff login it belongs to")
