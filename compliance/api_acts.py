@@ -15,6 +15,7 @@ from settlements.api.intents import officer
 from settlements.api.rendering import answer
 from settlements.locks import SettlementNotFound
 from settlements.permissions import Scope
+from settlements.statuses import Channel
 
 
 class PlaceHold(Endpoint):
@@ -57,7 +58,7 @@ class Assign(Endpoint):
         with Fields(self.body, allowed=("assignee", "reason")) as fields:
             name = fields.need("assignee", lambda value: None if value is None else values.visible_text(value))
             reason = fields.text("reason", longest=reasons.LONGEST, multiline=True)
-        by, now = officer(self.caller.user), timezone.now()
+        by, now = officer(self.caller.user, Channel.API), timezone.now()
         if name is None:
             done = assignments.unassign(milestone_id, officer=by, reason=reason, now=now)
         else:
@@ -74,7 +75,7 @@ class AddNote(Endpoint):
     def post(self, request: Request, milestone_id: int) -> HttpResponse:
         with Fields(self.body, allowed=("text",)) as fields:
             text = fields.text("text", longest=reasons.LONGEST, multiline=True)
-        message = notes.add(milestone_id, text=text, officer=officer(self.caller.user), now=timezone.now())
+        message = notes.add(milestone_id, text=text, officer=officer(self.caller.user, Channel.API), now=timezone.now())
         return answer({"message": message, "milestone_id": milestone_id})
 
 

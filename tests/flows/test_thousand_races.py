@@ -140,7 +140,7 @@ PAIRINGS: dict[str, Pairing] = {
     ),
     "expedite and a risk that rises": Pairing(
         acts=[approve("officer1"), raise_risk],
-        endings=_either((("done", "done"), 1), (("version_stale", "done"), 0)),
+        endings=_either((("done", "done"), 1), (("settlement_not_eligible", "done"), 0)),
         items=75,
         delayed=True,
     ),
