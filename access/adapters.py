@@ -1,5 +1,6 @@
 """How django-allauth behaves here: no sign-up, local addresses only, secrets sealed, our own count of failures."""
 
+import logging
 import time
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from access import sessions
 from access.addresses import client_address
 from rails import sealing
 
+logger = logging.getLogger(__name__)
+
 # How long after showing who one is the second factor may be changed.
 _CHANGES_WITHIN_SECONDS: Final = 15 * 60
 
@@ -39,10 +42,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         super().login(request, user)
         sessions.start(request)
+        logger.info("Logged in: user=%s, address=%s", user.pk, client_address(request))
 
     def is_safe_url(self, url: str | None) -> bool:
         """People are sent to pages of the admin only."""
-        return bool(url) and url.startswith("/admin/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+        local = url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+        return url is not None and local and url.startswith("/admin/")
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request)

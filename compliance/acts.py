@@ -19,8 +19,8 @@ from settlements.permissions import Permission
 class Act:
     """A button of the review: who may press it, when it is there, what is filled in, and what it does.
 
-    `about_money` acts say the amount on their button. Those of which `approves` is set may be refused to one officer and
-    open to another. Where `asks_again` is set the person must have shown lately who they are.
+    `about_money` acts say the amount on their button. Those that have `approves` may be refused to one officer and open
+    to another. Where `asks_again` is set the person must have shown lately who they are.
     `perform` gets the milestone, `officer`, `now` and what the form holds, and raises a Refusal.
     """
 

@@ -28,7 +28,7 @@ _WAITING = f"""
     SELECT s.risk_tier, width_bucket(%(now)s::timestamptz - s.created_at, %(ends)s::interval[]), count(*),
            count(*) FILTER (WHERE s.created_at < %(overdue_before)s::timestamptz),
            min(s.created_at), (array_agg(s.id ORDER BY s.created_at, s.id))[1]
-    FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
+    FROM settlements_milestonesettlement s
     WHERE {WAITS}
     GROUP BY 1, 2
 """

@@ -26,7 +26,7 @@ class PrivateFiles(FileSystemStorage):
         """Nothing here is served by itself; downloads go through a page that asks who is asking."""
         raise ValueError("evidence has no address of its own")
 
-    def _save(self, name: str, content: File[Any]) -> str:
+    def _save(self, name: str, content: "File[Any]") -> str:
         """Beside its place first, then there by renaming: after a crash no half of it has the name of the whole."""
         place = Path(self.path(name))
         for folder in (Path(self.location), place.parent):

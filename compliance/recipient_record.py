@@ -15,12 +15,15 @@ LATEST_INTENTS: Final = 2_000
 _LAST_REVIEWS: Final = 5
 _LAST_EDITS: Final = 10
 
+# Written so that only the indexes fit, whatever the planner thinks of the recipient: BETWEEN and the order are those of
+# `intents_of_a_recipient` alone (with = the primary key gives the order too), and OFFSET 0 keeps a look-up a look-up.
 _LATEST = """
     latest AS MATERIALIZED (
         SELECT s.id, s.status, s.amount_minor, s.currency, s.released_at
-        FROM (SELECT i.id FROM settlements_paymentintent i WHERE i.recipient_id = %(recipient)s::bigint
-              ORDER BY i.id DESC LIMIT %(intents)s::bigint) AS i
-        JOIN settlements_milestonesettlement s ON s.intent_id = i.id
+        FROM (SELECT i.id FROM settlements_paymentintent i
+              WHERE i.recipient_id BETWEEN %(recipient)s::bigint AND %(recipient)s::bigint
+              ORDER BY i.recipient_id, i.id DESC LIMIT %(intents)s::bigint) AS i
+        CROSS JOIN LATERAL (SELECT * FROM settlements_milestonesettlement s WHERE s.intent_id = i.id OFFSET 0) AS s
     )
 """
 _TOTALS = f"""
@@ -39,7 +42,9 @@ _REVIEWS = f"""
     WITH {_LATEST}, decided AS (
         SELECT a.id, a.settlement_id, a.decision, a.reason, a.created_at, u.username, latest.amount_minor,
                latest.currency
-        FROM latest JOIN settlements_approval a ON a.settlement_id = latest.id JOIN auth_user u ON u.id = a.approver_id
+        FROM latest
+        CROSS JOIN LATERAL (SELECT * FROM settlements_approval a WHERE a.settlement_id = latest.id OFFSET 0) AS a
+        JOIN auth_user u ON u.id = a.approver_id
         WHERE latest.id <> %(settlement)s::bigint
     )
     SELECT (SELECT count(DISTINCT settlement_id) FROM decided WHERE decision = 'APPROVE'),

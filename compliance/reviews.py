@@ -142,7 +142,12 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         raise SettlementNotFound(milestone_id)
     intent = settlement.intent
     version, approvals_now, eligible, rail_on = _now(milestone_id)
-    schedule = _schedule(settlement)
+    siblings = list(
+        MilestoneSettlement.objects.filter(intent_id=intent.pk).only(
+            "event_type", "status", "released_at", "reference", "intent_id", "event_id"
+        )
+    )
+    schedule = _schedule(settlement, siblings)
     released = {SettlementStatus.APPROVED, SettlementStatus.SETTLED}
     paid = sum(line.amount.minor for line in schedule if line.status in released)
     events = list(
@@ -181,7 +186,7 @@ def find(milestone_id: int, *, now: datetime) -> Review:
             .select_related("uploaded_by")
             .order_by("-pk")[:MOST_ROWS]
         ),
-        moments=timeline(events, history),
+        moments=timeline(events, history, brought_by={one.pk: one.event_id for one in siblings}),
         bars=_bars(schedule),
         record=recipient_record.record(intent.recipient_id, besides=milestone_id) if intent.recipient_id else None,
         rail_on=rail_on,
@@ -205,15 +210,10 @@ def _overdue(settlement: MilestoneSettlement, now: datetime) -> bool:
     return settlement.created_at < now - timedelta(hours=settings.CHAINPAY_REVIEW_TARGET_HOURS)
 
 
-def _schedule(settlement: MilestoneSettlement) -> list[ScheduleLine]:
-    siblings = {
-        sibling.event_type: sibling
-        for sibling in MilestoneSettlement.objects.filter(intent_id=settlement.intent_id).only(
-            "event_type", "status", "released_at", "reference", "intent_id"
-        )
-    }
+def _schedule(settlement: MilestoneSettlement, siblings: Sequence[MilestoneSettlement]) -> list[ScheduleLine]:
     items = PaymentScheduleItem.objects.filter(intent_id=settlement.intent_id).order_by("position")
-    return [_line(item, siblings.get(item.event_type), settlement) for item in items]
+    by_event = {sibling.event_type: sibling for sibling in siblings}
+    return [_line(item, by_event.get(item.event_type), settlement) for item in items]
 
 
 def _bars(schedule: Sequence[ScheduleLine]) -> list[Bar]:

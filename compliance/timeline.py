@@ -1,6 +1,6 @@
 """A shipment's story in one line: messages received and what became of the settlements, in their order; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,12 +16,20 @@ class Moment:
     move: AuditEvent | None = None
 
 
-def timeline(events: Sequence[ShipmentEvent], history: Sequence[AuditEvent]) -> list[Moment]:
-    """Oldest first. A message stands before what it brought about in the same instant; holds and notes are no moves."""
-    received = [Moment(at=event.received_at, event=event) for event in events]
-    moves = [
-        Moment(at=event.created_at, move=event)
-        for event in sorted(history, key=lambda event: event.sequence)
-        if event.settlement_id is not None and event.from_status != event.to_status
-    ]
-    return sorted([*reversed(received), *moves], key=lambda moment: moment.at)
+def timeline(
+    events: Sequence[ShipmentEvent], history: Sequence[AuditEvent], *, brought_by: Mapping[int, int | None]
+) -> list[Moment]:
+    """Oldest first; holds and notes are no moves. `brought_by` names the message of each settlement.
+
+    A message stands before what it brought about, whichever of two clocks was ahead, and moves keep their order.
+    """
+    received = {event.pk: event.received_at for event in events}
+    placed = [(event.received_at, 0, Moment(at=event.received_at, event=event)) for event in events]
+    latest = None
+    for move in sorted(history, key=lambda event: event.sequence):
+        if move.settlement_id is None or move.from_status == move.to_status:
+            continue
+        brought = received.get(brought_by.get(move.settlement_id) or 0, move.created_at)
+        latest = max(move.created_at, brought, latest or move.created_at)
+        placed.append((latest, 1, Moment(at=move.created_at, move=move)))
+    return [moment for _, _, moment in sorted(placed, key=lambda place: place[:2])]

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 import time_machine
@@ -39,7 +40,7 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-def make_staff(username: str = "olga", role: Role | None = Role.COMPLIANCE_OFFICER, **extra: bool) -> User:
+def make_staff(username: str = "olga", role: Role | None = Role.COMPLIANCE_OFFICER, **extra: Any) -> User:
     """A member of staff without a second factor."""
     user = User.objects.create_user(username, password=PASSWORD, **{"is_staff": True, **extra})
     if role:
@@ -77,7 +78,7 @@ class Person:
     def enrol(self):
         """First login: sets up the app and notes the recovery codes."""
         self.password()
-        self.secret = _SECRET.search(self.client.get(APP).content.decode())[1]
+        (self.secret,) = _SECRET.findall(self.client.get(APP).content.decode())
         answer = self.client.post(APP, {"code": self.code()})
         assert answer["Location"] == CODES, answer
         self.recovery_codes = _RECOVERY_CODE.findall(self.client.get(CODES).content.decode())

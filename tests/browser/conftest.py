@@ -93,7 +93,9 @@ def visit(browser: Browser, demo_server: str, staff: dict[str, User]) -> Iterato
     yield open_page
     for context, _ in opened:
         context.close()
-    assert [complaint for _, watch in opened for complaint in watch.complaints] == []
+    complaints = [complaint for _, watch in opened for complaint in watch.complaints]
+    if complaints:
+        pytest.fail("\n".join(["the browser complained:", *complaints]), pytrace=False)
 
 
 def _session(user: User) -> str:

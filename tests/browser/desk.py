@@ -38,19 +38,29 @@ def main(page: Page) -> Locator:
 def decide(page: Page, act: str, reason: str) -> None:
     """Presses the button, gives the reason, and confirms."""
     begin(page, act)
-    page.get_by_label("Reason").fill(reason)
+    dialog(page).get_by_role("textbox").last.fill(reason)
     confirm(page, act)
 
 
 def begin(page: Page, act: str) -> None:
     """Presses the button of an act on the page of a settlement."""
-    page.get_by_role("link", name=act, exact=True).click()
-    expect(page.get_by_label("Reason")).to_be_visible()
+    way(page, act).click()
+    expect(dialog(page)).to_be_visible()
 
 
 def confirm(page: Page, act: str) -> None:
     """Presses the last button of an act."""
-    page.get_by_role("button", name=act).click()
+    dialog(page).get_by_role("button", name=act).click()
+
+
+def way(page: Page, act: str) -> Locator:
+    """What opens the dialog of an act."""
+    return main(page).get_by_role("link", name=act, exact=True)
+
+
+def dialog(page: Page) -> Locator:
+    """The dialog that is open."""
+    return page.get_by_role("dialog")
 
 
 def state(settlement: MilestoneSettlement) -> str:

@@ -50,7 +50,7 @@ def test_what_is_rejected_is_paid_never(visit: Visit) -> None:
     page.goto(desk.item(settlement))
     desk.decide(page, "Reject", "the consignee never received the goods")
     expect(desk.main(page)).to_contain_text("rejected")
-    expect(page.get_by_role("link", name="Approve", exact=True)).to_have_count(0)
+    expect(desk.way(page, "Approve")).to_have_count(0)
     assert (desk.state(settlement), desk.releases(settlement)) == ("REJECTED", [])
 
 
@@ -60,7 +60,7 @@ def test_nothing_is_decided_without_a_reason(visit: Visit, reason: str) -> None:
     page = visit("officer1")
     page.goto(desk.item(settlement))
     desk.decide(page, "Approve", reason)
-    expect(page.get_by_label("Reason")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Reason")).to_be_visible()
     assert (desk.state(settlement), desk.releases(settlement)) == ("PENDING", [])
 
 
@@ -70,7 +70,7 @@ def test_two_officers_at_once_and_the_second_is_told_what_the_first_did(visit: V
     for page in (first, second):
         page.goto(desk.item(settlement))
         desk.begin(page, "Approve")
-        page.get_by_label("Reason").fill("papers are in order")
+        desk.dialog(page).get_by_label("Reason").fill("papers are in order")
     desk.confirm(first, "Approve")
     expect(desk.main(first)).to_contain_text("Settlement approved")
     desk.confirm(second, "Approve")
@@ -84,7 +84,7 @@ def test_who_rejects_what_was_just_approved_is_told_and_changes_nothing(visit: V
     first, second = visit("officer1"), visit("officer2")
     second.goto(desk.item(settlement))
     desk.begin(second, "Reject")
-    second.get_by_label("Reason").fill("the photos are of another truck")
+    desk.dialog(second).get_by_label("Reason").fill("the photos are of another truck")
     first.goto(desk.item(settlement))
     desk.decide(first, "Approve", "papers are in order")
     expect(desk.main(first)).to_contain_text("Settlement approved")
@@ -113,9 +113,11 @@ def test_nobody_is_both_officers(visit: Visit) -> None:
     page = visit("officer1")
     page.goto(desk.item(settlement))
     desk.decide(page, "Approve", "delivery note and photos agree")
-    page.goto(desk.item(settlement))
-    desk.decide(page, "Approve", "and once more")
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(desk.main(page).get_by_role("button", name="Approve")).to_be_disabled()
+    page.goto(f"{desk.item(settlement)}approve/")
+    page.get_by_label("Reason").fill("and once more")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("alert")).to_contain_text("another officer")
     assert (desk.state(settlement), desk.releases(settlement)) == ("PENDING", [])
 
 
@@ -125,11 +127,11 @@ def test_a_hold_keeps_the_money_until_it_is_lifted(visit: Visit) -> None:
     page.goto(desk.item(settlement))
     desk.decide(page, "Put on hold", "a claim was filed by phone")
     expect(desk.main(page)).to_contain_text("a claim was filed by phone")
-    expect(page.get_by_role("link", name="Approve", exact=True)).to_have_count(0)
+    expect(desk.way(page, "Approve")).to_have_count(0)
     page.goto(desk.QUEUE)
     expect(desk.row(page, settlement)).to_contain_text("On hold")
     page.goto(desk.item(settlement))
-    desk.decide(page, "Lift the hold", "the claim was withdrawn")
+    desk.decide(page, "Release hold", "the claim was withdrawn")
     desk.decide(page, "Approve", "papers are in order")
     expect(desk.main(page)).to_contain_text("Settlement approved")
     assert desk.releases(settlement) == [80_000]

@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import DatabaseError, connection, transaction
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -20,7 +19,7 @@ from rails.base import SettlementProvider
 from settlements import tokens
 from settlements.models import MilestoneSettlement
 from settlements.tokens import TokenPush
-from tests.compliance.conftest import Freight, Staff, event, freight, intent, waiting
+from tests.compliance.conftest import Freight, Staff, event, freight, intent, logged_in, waiting
 from tests.factories import HIGH, approve
 from tests.flows import copies
 from tests.flows.copies import FIRST
@@ -213,12 +212,12 @@ def contents(message: Any) -> tuple[str, str]:
     return message.body, html
 
 
-def test_the_links_lead_to_the_pages_of_the_queue(client: Client, staff: Staff) -> None:
+def test_the_links_lead_to_the_pages_of_the_queue(staff: Staff) -> None:
     one = waiting()
     told()
-    client.force_login(staff(Role.COMPLIANCE_OFFICER))
+    browser = logged_in(staff(Role.COMPLIANCE_OFFICER))
     for link in set(re.findall(r'href="([^"]*)"', contents(mail.outbox[0])[1])):
-        assert client.get(link.removeprefix(BASE), HTTP_HOST="localhost").status_code == 200
+        assert browser.get(link.removeprefix(BASE)).status_code == 200
     assert page_of(one.pk) in mail.outbox[0].body
 
 
