@@ -1,4 +1,7 @@
-"""`make bench`: the floor and the webhook by turns on one PostgreSQL, in one run. `make bench ARGS="--rounds 5"`."""
+"""`make bench`: the floor and the webhook by turns on one PostgreSQL, then the review queue, in one run.
+
+`make bench ARGS="--rounds 5"`.
+"""
 
 import argparse
 import os
@@ -36,6 +39,9 @@ class Plan:
     warm_up: int
     floor_factor: int
     server_options: Sequence[str]
+    settlements: int
+    waiting: int
+    turns: int
 
     @property
     def shipments(self) -> int:
@@ -46,7 +52,8 @@ class Plan:
 def main() -> int:
     """Measures and prints; 0 also when the target is missed, for a busy machine is no bug."""
     plan = _plan()
-    with _own_database(os.environ["DATABASE_URL"]) as database_url:
+    server = os.environ["DATABASE_URL"]
+    with _own_database(server) as database_url:
         # Django and everything this process starts work on the new database.
         os.environ["DATABASE_URL"] = database_url
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
@@ -54,7 +61,19 @@ def main() -> int:
         django.setup()
         print("\n".join(machine.description(database_url)), flush=True)
         _measure(plan, database_url)
+    if plan.settlements:
+        with _own_database(server) as database_url:
+            _measure_review(plan, database_url)
     return 0
+
+
+def _measure_review(plan: Plan, database_url: str) -> None:
+    """In a process of its own, for it is about another database."""
+    print(f"\nPreparing {plan.settlements} settlements ...", flush=True)
+    environment = os.environ | {"DATABASE_URL": database_url}
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environment, check=True)
+    numbers = [str(number) for number in (plan.settlements, plan.waiting, plan.turns)]
+    subprocess.run([sys.executable, "-m", "bench.review", *numbers], env=environment, check=True)
 
 
 def _measure(plan: Plan, database_url: str) -> None:
@@ -78,6 +97,9 @@ def _plan() -> Plan:
     parser.add_argument("--warm-up", type=int, default=500, help="events before the first round (default: 500)")
     parser.add_argument("--floor-factor", type=int, default=2, help="floor events per webhook event (default: 2)")
     parser.add_argument("--server", default="", help='other options of the web server, like "--workers 4"')
+    parser.add_argument("--settlements", type=int, default=1_000_000, help="for the queue; 0: none (default: 1000000)")
+    parser.add_argument("--waiting", type=int, default=10_000, help="of them in the queue (default: 10000)")
+    parser.add_argument("--turns", type=int, default=20, help="of each page of the queue (default: 20)")
     words = parser.parse_args()
     return Plan(
         events=words.events,
@@ -85,6 +107,9 @@ def _plan() -> Plan:
         warm_up=words.warm_up,
         floor_factor=words.floor_factor,
         server_options=words.server.split(),
+        settlements=words.settlements,
+        waiting=words.waiting,
+        turns=words.turns,
     )
 
 

@@ -53,7 +53,7 @@ def bulk_view(request: HttpRequest, act: str) -> HttpResponse:
     if bulk is None:
         raise Http404(f"There is no {act} for many.")
     require(request, bulk.act.permission)
-    again = recent.require_recent(request)
+    again = recent.require_recent(request) if bulk.act.asks_again else None
     if again is not None:
         return again
     sent = request.POST if request.method == "POST" else recent.kept(request)

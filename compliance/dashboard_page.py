@@ -46,7 +46,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "amount_charts": _amount_charts(days),
         "day_amounts": [(day, _amounts(day)) for day in days[::-1]],
         "due": due,
-        "due_chart": _due_chart(due, now),
+        "due_chart": _due_chart(due),
         "due_hours": [(_hour(now, hour), number) for hour, number in enumerate(due.per_hour) if number],
         "stuck": _stuck_lines(request, dashboard.stuck(now=now)),
         "oversees": may(request, Permission.OVERSEE_DECISIONS),
@@ -90,10 +90,10 @@ def _amount_charts(days: Sequence[Day]) -> list[tuple[str, Chart]]:
     ]
 
 
-def _due_chart(due: Due, now: datetime) -> Chart:
+def _due_chart(due: Due) -> Chart:
     return columns(
         summary=f"{due.total} releases due in the next 24 hours, by hour",
-        places=[_hour(now, hour) for hour in range(len(due.per_hour))],
+        places=[f"+{hour} h" for hour in range(len(due.per_hour))],
         series=[Series(name="due", kind="due", values=due.per_hour)],
         every=4,
     )

@@ -120,7 +120,8 @@ def record(recipient_pk: int, *, besides: int) -> RecipientRecord:
 def _rows(statement: str, keys: Mapping[str, int]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, keys)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _review(*row: Any) -> PastReview:

@@ -33,7 +33,7 @@ class EvidenceOnly(FileUploadHandler):
         if self._kept is not None:
             self._kept.write(raw_data)
 
-    def file_complete(self, file_size: int) -> UploadedFile:
+    def file_complete(self, file_size: int) -> "UploadedFile[bytes]":
         """The file with its true size; without content when that is above the limit."""
         content = self._kept or BytesIO()
         content.seek(0)

@@ -23,6 +23,7 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
         "SECRET_KEY": "x" * 50,
     }
     words = ["--events", "24", "--rounds", "1", "--warm-up", "8", "--floor-factor", "1"]
+    words += ["--settlements", "400", "--waiting", "24", "--turns", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "bench", *words, "--server=--workers 1"],
         cwd=ROOT,
@@ -40,6 +41,9 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     )
     assert re.search(r"^ratio +\d\.\d\d of the floor", done.stdout, re.MULTILINE)
     assert "fsync" in done.stdout
+    assert "Review queue: 24 waiting of 400 settlements" in done.stdout
+    assert re.search(r"^first page +median +[\d.]+ ms   from +[\d.]+ to +[\d.]+ ms$", done.stdout, re.MULTILINE)
+    assert re.search(r"the first page takes [\d.]+ times its floor$", done.stdout, re.MULTILINE)
 
 
 def test_percentiles_are_values_that_were_measured() -> None:

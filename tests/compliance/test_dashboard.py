@@ -59,6 +59,13 @@ def delayed(until: datetime, amount: str = "100.00", currency: str = "USD") -> M
     return one
 
 
+def gone_wrong(status: str, *, updated_at: datetime) -> MilestoneSettlement:
+    """A settlement that a remote rail keeps, refused or gave back."""
+    one = waiting()
+    change(one, status=status, updated_at=updated_at, reference="provider's", released_at=NOW)
+    return one
+
+
 @pytest.fixture
 def officer_page(officer):
     client = logged_in(officer)
@@ -192,7 +199,8 @@ class TestWhatIsDue:
         held, cancelled = delayed(NOW), delayed(NOW)
         holds.place(held.pk, reason="claim filed by phone", actor="test", now=timezone.now())
         behind_the_guards(
-            "UPDATE settlements_paymentintent SET cancelled_at = now() WHERE id = %s", cancelled.intent_id
+            "UPDATE settlements_paymentintent SET cancelled_at = now(), status = 'CANCELLED' WHERE id = %s",
+            cancelled.intent_id,
         )
         assert Hold.objects.count() == 1
         assert dashboard.due(now=NOW).total == 0
@@ -202,7 +210,7 @@ class TestWhatStandsStill:
     def test_is_counted_by_kind(self):
         assert dashboard.stuck(now=NOW) == Stuck(releasing=0, blocked=0, failed=0, returned=0, events=0, deliveries=0)
         for status, updated in (("RELEASING", 61), ("RELEASING", 59), ("FAILED", 1), ("RETURNED", 1), ("RETURNED", 1)):
-            change(released(NOW), status=status, updated_at=NOW - timedelta(minutes=updated))
+            gone_wrong(status, updated_at=NOW - timedelta(minutes=updated))
         change(waiting(), blocked_reason="rail internal_ledger is switched off")
         change(delayed(NOW), blocked_reason="payouts to the recipient are switched off")
         change(released(NOW), blocked_reason="of before")
@@ -213,13 +221,11 @@ class TestWhatStandsStill:
         assert dashboard.stuck(now=NOW) == Stuck(releasing=1, blocked=2, failed=1, returned=2, events=1, deliveries=0)
 
     def test_leads_to_lists_that_show_just_these(self, officer):
-        slow = released(NOW)
-        change(slow, status="RELEASING", updated_at=timezone.now() - timedelta(hours=2))
-        change(released(NOW), status="RELEASING", updated_at=timezone.now())
+        slow = gone_wrong("RELEASING", updated_at=timezone.now() - timedelta(hours=2))
+        gone_wrong("RELEASING", updated_at=timezone.now())
         blocked = waiting()
         change(blocked, blocked_reason="rail internal_ledger is switched off")
-        back = released(NOW)
-        change(back, status="RETURNED")
+        back = gone_wrong("RETURNED", updated_at=NOW)
         client = logged_in(officer)
         shown = {
             line.words: [row.pk for row in client.get(line.address).context["cl"].result_list]

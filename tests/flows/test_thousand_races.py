@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from threading import Barrier
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connections, transaction
@@ -16,7 +15,7 @@ from rails.models import JournalEntry
 from settlements import approvals, holds, intents, tokens
 from settlements.approvals import Decided
 from settlements.intents import ScheduleRequest
-from settlements.models import Approval, MilestoneSettlement
+from settlements.models import Approval, MilestoneSettlement, PaymentIntent
 from settlements.refusals import Refusal
 from settlements.statuses import ScheduleType
 from settlements.tokens import TokenPush
@@ -31,6 +30,7 @@ from tests.factories import (
     now,
     officer,
     post_event,
+    settlement_of,
     version_of,
 )
 from tests.flows.conftest import LOGINS, REASON, Api
@@ -93,6 +93,7 @@ class Pairing:
     items: int
     amount: int = 1_000
     delayed: bool = False
+    apart: bool = False
 
 
 def _either(first: Ending, *others: Ending) -> frozenset[Ending]:
@@ -137,12 +138,14 @@ PAIRINGS: dict[str, Pairing] = {
         acts=[approve("officer1"), edit_recipient],
         endings=_either((("done", "done"), 1), (("version_stale", "done"), 0)),
         items=75,
+        apart=True,
     ),
     "expedite and a risk that rises": Pairing(
         acts=[approve("officer1"), raise_risk],
         endings=_either((("done", "done"), 1), (("settlement_not_eligible", "done"), 0)),
         items=75,
         delayed=True,
+        apart=True,
     ),
 }
 
@@ -170,30 +173,27 @@ def test_a_thousand_items_are_each_decided_once_and_paid_once(live_staff: Api) -
 
 
 def make(pairing: Pairing) -> list[Item]:
-    """Its items, each of a shipment of its own, waiting."""
-    made: list[tuple[Any, Any]] = []
-    with transaction.atomic():
-        for _ in range(pairing.items):
-            recipient = a_recipient()
-            token = a_token(risk_score=MEDIUM if pairing.delayed else HIGH)
-            kind = ScheduleType.MILESTONE if pairing.delayed else ScheduleType.FULL_ON_POD
-            schedule = ScheduleRequest(type=kind)
-            made.append(
-                (an_intent(token=token, amount=pairing.amount, recipient=recipient, schedule=schedule), recipient)
-            )
-    for intent, _ in made:
-        post_event(intent.shipment.shipment_id, PICKUP if pairing.delayed else POD)
-    found = {each.intent_id: each for each in MilestoneSettlement.objects.filter(intent__in=[row for row, _ in made])}
-    return [
-        Item(
-            found[intent.pk].pk,
-            intent.pk,
-            intent.freight_token_id,
-            recipient.recipient_id,
-            version_of(found[intent.pk].pk),
-        )
-        for intent, recipient in made
-    ]
+    """Its items, waiting; each with a token and a recipient of its own where those are changed."""
+    event_type = PICKUP if pairing.delayed else POD
+    schedule = ScheduleRequest(type=ScheduleType.MILESTONE if pairing.delayed else ScheduleType.FULL_ON_POD)
+    together = 1 if pairing.apart else 25
+    made: list[PaymentIntent] = []
+    while len(made) < pairing.items:
+        with transaction.atomic():
+            recipient, token = a_recipient(), a_token(risk_score=MEDIUM if pairing.delayed else HIGH)
+            made += [
+                an_intent(token=token, amount=pairing.amount, recipient=recipient, schedule=schedule)
+                for _ in range(together)
+            ]
+        post_event(made[-1].shipment.shipment_id, event_type)
+    return [_item(intent, settlement_of(intent, event_type, create=False)) for intent in made]
+
+
+def _item(intent: PaymentIntent, settlement: MilestoneSettlement) -> Item:
+    assert intent.recipient is not None
+    return Item(
+        settlement.pk, intent.pk, intent.freight_token_id, intent.recipient.recipient_id, version_of(settlement.pk)
+    )
 
 
 def race(acts: Sequence[Act], items: Sequence[Item]) -> list[tuple[str, ...]]:

@@ -290,7 +290,8 @@ def everything_but_sessions() -> list[tuple[str, str]]:
     )
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall()
+        rows: list[tuple[str, str]] = cursor.fetchall()
+    return rows
 
 
 def _a_file() -> SimpleUploadedFile:

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.admin.sites import site
 from django.contrib.auth.models import Permission, User
 from django.test import Client
-from django.urls import path, reverse
+from django.urls import include, path, reverse
 from pytest_django import Settings
 
 from rails import ledger, recipients, switches
@@ -14,7 +14,7 @@ from tests.rails.rail_contract import NOW
 from tests.rails.test_ledger import release
 
 MODELS = [Recipient, RecipientEdit, Account, JournalEntry, Posting, RailSwitch]
-urlpatterns = [path("admin/", site.urls)]
+urlpatterns = [path("admin/", include("access.urls")), path("admin/", site.urls)]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
