@@ -80,7 +80,7 @@ def queue(
 def selected(milestone_ids: Sequence[int], *, now: datetime) -> dict[int, QueueItem]:
     """These settlements by their ids, whether they wait or not; one that does not exist is missing. One statement."""
     with connection.cursor() as cursor:
-        limits = {"ids": list(milestone_ids), "skip": 0, "limit": len(milestone_ids)}
+        limits: dict[str, Any] = {"ids": list(milestone_ids), "skip": 0, "limit": len(milestone_ids)}
         cursor.execute(queue_sql.SELECTED, {**_values(EVERYTHING, now), **limits})
         found = [_item(*row[1:]) for row in cursor.fetchall() if row[1] is not None]
     return {item.milestone_id: item for item in found}

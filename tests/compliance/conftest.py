@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
+from compliance import roles
 from compliance.roles import Role
 from rails import recipients
 from rails.money import Money
@@ -20,7 +21,7 @@ from settlements.intents import IntentRequest, ScheduleRequest
 from settlements.models import EventSource, MilestoneSettlement
 from settlements.statuses import EventType, ScheduleType
 from settlements.tokens import TokenPush
-from tests.factories import ACTOR, log_in
+from tests.factories import ACTOR, log_in, platform_source
 
 _numbers = itertools.count(1000)
 Staff = Callable[..., User]
@@ -43,6 +44,13 @@ def staff() -> Staff:
         return user
 
     return make
+
+
+@pytest.fixture
+def standing(db: None) -> None:
+    """What migrations store, again: a test with real transactions empties every table behind it."""
+    roles.install()
+    platform_source()
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_officers_are_found_by_their_name(officer, second_officer, staff: Staff)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_who_assign_at_once_leave_one_assignee(officer, staff: Staff):
+def test_many_who_assign_at_once_leave_one_assignee(standing, officer, staff: Staff):
     one = waiting()
     users = [staff(Role.COMPLIANCE_OFFICER, f"racer{number}") for number in range(8)]
     start = threading.Barrier(len(users))

@@ -224,7 +224,7 @@ def test_reasons_and_names_are_text(officer):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_officers_with_the_same_selection_pay_each_once(officer, second_officer):
+def test_two_officers_with_the_same_selection_pay_each_once(standing, officer, second_officer):
     ones = [waiting() for _ in range(6)]
     selected = rows(*ones)
     start = threading.Barrier(2)

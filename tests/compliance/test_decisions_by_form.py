@@ -220,7 +220,8 @@ def test_looking_changes_nothing(officer):
     before = everything()
     client = logged_in(officer)
     for address in ("/admin/compliance/reviewqueue/", path(one), *(path(one, act) for act in ACTS)):
-        assert client.get(address, {"reason": "x", "version": version(one)}).status_code == 200
+        asked = {"reason": "x", "version": version(one)} if address != "/admin/compliance/reviewqueue/" else {}
+        assert client.get(address, asked).status_code == 200
         assert client.head(address).status_code == 200
     assert everything() == before
 

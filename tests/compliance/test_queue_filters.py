@@ -62,8 +62,9 @@ def age(one: MilestoneSettlement, hours: int) -> None:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
-            "UPDATE settlements_milestonesettlement SET created_at = created_at - %s WHERE id = %s",
-            [timedelta(hours=hours), one.pk],
+            "UPDATE settlements_milestonesettlement SET created_at = created_at - make_interval(hours => %s)"
+            " WHERE id = %s",
+            [hours, one.pk],
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
 
@@ -249,7 +250,7 @@ def api(settings, officer) -> Callable[[str], Any]:
 
 
 def test_the_api_takes_the_same_filters(api, many) -> None:
-    by_query = {
+    by_query: dict[str, dict[str, Any]] = {
         "tier=high": {"tier": RiskTier.HIGH},
         "event_type=CLAIM_WINDOW_CLOSED": {"event_type": EventType.CLAIM_WINDOW_CLOSED},
         "payment_method=wire": {"payment_method": "wire"},
