@@ -12,6 +12,10 @@
     form.dataset.sent = "yes";
     for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
   };
+  // The admin's own script writes the name of a chosen file into a text field beside it; here the browser shows the name.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("form.cp-form input[type=file]")) event.stopPropagation();
+  }, true);
   for (const form of document.querySelectorAll("form.cp-form")) {
     form.addEventListener("keydown", submitByKey);
     form.addEventListener("submit", submitOnce);
