@@ -116,10 +116,10 @@ _HOLDS = """
     WHERE status IN ('PENDING', 'DELAYED') AND amount_minor > 0 AND (id / 2) %% 20 = 0
 """
 _APPROVALS = """
-    INSERT INTO settlements_approval (settlement_id, approver_id, decision, reason, version, created_at)
+    INSERT INTO settlements_approval (settlement_id, approver_id, decision, reason, version, channel, created_at)
     SELECT s.id, (%(officers)s::bigint[])[1], 'APPROVE', 'bench',
            settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy),
-           s.created_at
+           'ITEM', s.created_at
     FROM settlements_milestonesettlement s
     WHERE s.status = 'PENDING' AND s.approvals_required = 2 AND (s.id / 2) %% 2 = 0
 """

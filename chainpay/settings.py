@@ -58,7 +58,7 @@ INSTALLED_APPS = [
     "rails",
     "settlements",
     "compliance",
-    "access",
+    "chainpay.access",
 ]
 
 MIDDLEWARE = [
@@ -72,32 +72,32 @@ MIDDLEWARE = [
     "chainpay.pages.Logins",
     "chainpay.pages.Messages",
     "allauth.account.middleware.AccountMiddleware",
-    "access.sessions.SessionLimits",
-    "access.gate.SecondFactorGate",
+    "chainpay.access.sessions.SessionLimits",
+    "chainpay.access.gate.SecondFactorGate",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "chainpay.urls"
 
-# Logging in, by django-allauth with pages of our own (access/). Its rate limits count in a cache; access/lockout.py
+# Logging in, by django-allauth with pages of our own. Its rate limits count in a cache; chainpay/access/lockout.py
 # counts in the database instead, so that nobody gets unlimited guesses while Redis is away.
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
-ACCOUNT_ADAPTER = "access.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "chainpay.access.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_RATE_LIMITS = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGIN_TIMEOUT = 5 * 60
-ACCOUNT_FORMS = {"login": "access.forms.LoginForm", "reauthenticate": "access.forms.ConfirmForm"}
-MFA_ADAPTER = "access.adapters.SecondFactorAdapter"
+ACCOUNT_FORMS = {"login": "chainpay.access.forms.LoginForm", "reauthenticate": "chainpay.access.forms.ConfirmForm"}
+MFA_ADAPTER = "chainpay.access.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_RATE_LIMITS = False
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "ChainPay"
 MFA_TOTP_TOLERANCE = 1
-MFA_FORMS = {"authenticate": "access.forms.CodeForm", "activate_totp": "access.forms.ActivateForm"}
+MFA_FORMS = {"authenticate": "chainpay.access.forms.CodeForm", "activate_totp": "chainpay.access.forms.ActivateForm"}
 
 WSGI_APPLICATION = "chainpay.wsgi.application"
 APPEND_SLASH = False
@@ -169,7 +169,8 @@ DATABASES = {
             "server_side_binding": True,
             "prepare_threshold": 5,
             # One plan per prepared statement: planning the same ones again costs an event a third of its time.
-            "options": "-c plan_cache_mode=force_generic_plan",
+            # No compiling either: the queue's statement is estimated dear, and compiling it costs more than it takes.
+            "options": "-c plan_cache_mode=force_generic_plan -c jit=off",
         },
     }
 }

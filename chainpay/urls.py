@@ -11,7 +11,7 @@ from settlements.api.self_description import routes
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
-    path("admin/", include("access.urls")),
+    path("admin/", include("chainpay.access.urls")),
     path("admin/", admin.site.urls),
     path("", include("settlements.api.urls")),
     path("", include("compliance.urls")),

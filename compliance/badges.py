@@ -13,7 +13,7 @@ from settlements.permissions import Permission
 _KEPT = "_chainpay_counters"
 
 
-def _counters(request: HttpRequest) -> Counters:
+def counters_of(request: HttpRequest) -> Counters:
     if not hasattr(request, _KEPT):
         setattr(request, _KEPT, counters.counts(request.user, timezone.now()))
     return cast(Counters, getattr(request, _KEPT))
@@ -23,7 +23,7 @@ def _badge(figure: str) -> Callable[[HttpRequest], str]:
     def shown(request: HttpRequest) -> str:
         if not request.user.has_perm(Permission.READ_QUEUE.full_name):
             return ""
-        number = getattr(_counters(request), figure)
+        number = getattr(counters_of(request), figure)
         return f"{number:,}" if number else ""
 
     return shown

@@ -17,9 +17,9 @@ def inert(cell: str) -> str:
 def lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A line of column names, then one per row (RFC 4180)."""
     writer = csv.writer(_Line())
-    yield writer.writerow(columns)  # type: ignore[misc]
+    yield writer.writerow(columns)
     for row in rows:
-        yield writer.writerow([inert(cell) for cell in row])  # type: ignore[misc]
+        yield writer.writerow([inert(cell) for cell in row])
 
 
 class _Line:

@@ -9,7 +9,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.utils import timezone
 
-from compliance import counters, filters, queries
+from compliance import filters, queries
+from compliance.badges import counters_of
 from compliance.bulk_acts import BULK_ACTS
 from compliance.counters import Counters
 from compliance.filter_form import FilterForm
@@ -57,7 +58,7 @@ def queue_view(request: HttpRequest) -> HttpResponse:
     require(request, Permission.READ_QUEUE)
     given = asked(request.GET)
     now = timezone.now()
-    counted = counters.counts(request.user, now)
+    counted = counters_of(request)
     context: dict[str, Any] = {
         "title": "Review queue",
         "now": now,

@@ -38,9 +38,10 @@ def minute(at: datetime) -> SafeString:
     return format_html(written, f"{at:%Y-%m-%d %H:%M:%S} UTC", f"{at:%Y-%m-%d %H:%M}")
 
 
-def listed(values: Mapping[str, Any]) -> SafeString:
-    """A JSON object, one entry to a line."""
-    return format_html_join("", '<span class="cp-line"><span class="cp-quiet">{}:</span> {}</span>', facts(values))
+def listed(values: Mapping[str, Any], write: Callable[[str], str] = str) -> SafeString:
+    """A JSON object, one entry to a line, each value as `write` has it."""
+    lines = ((name, write(value)) for name, value in facts(values))
+    return format_html_join("", '<span class="cp-line"><span class="cp-quiet">{}:</span> {}</span>', lines)
 
 
 # What rails store as a word.

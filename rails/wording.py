@@ -29,9 +29,11 @@ def yes_or_no(value: bool) -> str:
 
 
 def fact(value: Any) -> str:
-    """A value out of JSON: words for booleans and nothing, a pair as what was and what is."""
+    """A value out of JSON: words for booleans and nothing, a pair as what was and what is, an object in brackets."""
     if isinstance(value, bool):
         return yes_or_no(value)
+    if isinstance(value, dict):
+        return f"({', '.join(f'{name}: {written}' for name, written in facts(value))})"
     if isinstance(value, list):
         return " → ".join(fact(each) for each in value) or NOTHING
     return NOTHING if value is None or value == "" else str(value)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -11,7 +11,8 @@ from rails.admin import ReadOnlyAdmin, ReadOnlyInline
 from rails.admin_columns import COLUMNS as COLUMNS_OF_RAILS
 from rails.admin_columns import Columns, listed, tag, tags
 from rails.wording import actor, in_words, yes_or_no
-from settlements.statuses import EVENT_WORDS, IntentStatus, RiskTier, SettlementStatus
+from settlements.models.guards import METHODS
+from settlements.statuses import EVENT_WORDS, IntentStatus, Origin, ReleaseStrategy, RiskTier, SettlementStatus
 
 LOOK_OF_STATUS: Final[Mapping[str, str]] = {
     SettlementStatus.PENDING: "cp-held",
@@ -33,12 +34,19 @@ LOOK_OF_TIER: Final[Mapping[str, str]] = {
 }
 _LOOK_OF_DECISION: Final = {"APPROVE": "cp-low", "approve": "cp-low", "REJECT": "cp-high", "reject": "cp-high"}
 
+_VOCABULARY: Final = (*EVENT_WORDS, *ReleaseStrategy, *SettlementStatus, *Origin, *METHODS)
+_STORED: Final = re.compile(rf"\b(?:{'|'.join(_VOCABULARY)})\b")
 _EVENT_WORD: Final = re.compile(rf"\b(?:{'|'.join(EVENT_WORDS)})\b")
 
 
 def sentence(text: str) -> str:
     """An explanation with its event types in words, as it was decided otherwise."""
     return _EVENT_WORD.sub(lambda found: in_words(found[0]), text)
+
+
+def recorded(values: Mapping[str, Any]) -> SafeString:
+    """What an audit event holds, its stored words in words."""
+    return listed(values, lambda value: _STORED.sub(lambda found: in_words(found[0]), value))
 
 
 def rule(name: str) -> str:
@@ -65,7 +73,7 @@ COLUMNS: Final[Columns] = {
     "action": in_words,
     "type": in_words,
     "decision": tags(_LOOK_OF_DECISION),
-    "data": listed,
+    "data": recorded,
     "created_by_actor": actor,
     "triggered_by": actor,
     "approved_by": actor,

@@ -8,10 +8,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from access import lockout
-from access.addresses import client_address
-from access.lockout import Kind, LockedOut, Subject
-from access.models import Lockout
+from chainpay.access import lockout
+from chainpay.access.addresses import client_address
+from chainpay.access.lockout import Kind, LockedOut, Subject
+from chainpay.access.models import Lockout
 from tests.access.conftest import CONFIRM, LOGIN, PASSWORD, Person
 
 WRONG = "do not belong to a login of staff"

@@ -126,7 +126,7 @@ class TestTheDays:
             known[at.date(), Flow.HELD] += 1
         days = dashboard.days(now=NOW)
         assert [day.day for day in days] == [(first + timedelta(days=number)).date() for number in range(14)]
-        found = {(day.day, flow): number for day in days for flow, number in day.counts.items()}
+        found: dict[Any, int] = {(day.day, flow): number for day in days for flow, number in day.counts.items()}
         found |= {
             (day.day, flow, currency): minor
             for day in days

@@ -305,8 +305,13 @@ def test_only_those_who_may_annotate_upload_and_every_role_of_the_queue_download
 
 
 def test_a_file_sent_to_any_other_page_is_not_kept(officer, monkeypatch):
-    kept = []
-    monkeypatch.setattr("compliance.uploads.BytesIO", lambda: kept.append(1) or BytesIO())
+    kept: list[BytesIO] = []
+
+    def buffer() -> BytesIO:
+        kept.append(BytesIO())
+        return kept[-1]
+
+    monkeypatch.setattr("compliance.uploads.BytesIO", buffer)
     one = waiting()
     where = f"/admin/compliance/reviewqueue/{one.pk}/hold/"
     answer = logged_in(officer).post(where, {"reason": "x", "file": SimpleUploadedFile("pod.pdf", PDF)})

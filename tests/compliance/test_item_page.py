@@ -1,6 +1,6 @@
 """The page of one settlement: why it waits, who may decide, what was paid, and how many statements that takes."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -12,7 +12,7 @@ from compliance.roles import Role
 from compliance.schedule_picture import Part, Piece
 from rails import recipients
 from rails.money import Money
-from settlements.models import AuditEvent, ShipmentEvent
+from settlements.models import AuditEvent, MilestoneSettlement, ShipmentEvent
 from settlements.statuses import EventType, SettlementStatus
 from tests.compliance.conftest import event, freight, intent, logged_in, recipient, settlement, waiting
 from tests.compliance.test_decisions_by_form import path, post
@@ -20,6 +20,21 @@ from tests.compliance.test_decisions_by_form import path, post
 
 def page(user, one) -> str:
     return logged_in(user).get(f"/admin/compliance/reviewqueue/{one.pk}/").content.decode()
+
+
+def record_of(one: MilestoneSettlement) -> recipient_record.RecipientRecord:
+    assert one.intent.recipient_id is not None
+    return recipient_record.record(one.intent.recipient_id, besides=one.pk)
+
+
+def delayed_until(one: MilestoneSettlement) -> datetime:
+    assert one.settlement_delayed_until is not None
+    return one.settlement_delayed_until
+
+
+def status_of(moment: timeline.Moment) -> str:
+    assert moment.move is not None
+    return moment.move.to_status
 
 
 def test_it_says_why_it_waits_and_what_would_have_to_differ(officer):
@@ -73,7 +88,7 @@ def test_the_record_tells_payments_reviews_and_changes(officer):
     post(officer, approved, "approve")
     recipients.put("haulier", "Renamed", actor="user:ops", now=timezone.now() + timedelta(seconds=1))
     one = waiting(recipient_id="haulier")
-    record = recipient_record.record(one.intent.recipient_id, besides=one.pk)
+    record = record_of(one)
     assert record.paid == [Money(paid.amount_minor + approved.amount_minor, "USD")]
     assert (record.payments, record.returns, record.approved, record.rejected) == (2, 0, 1, 1)
     assert [past.milestone_id for past in record.last_reviews] == [approved.pk, rejected.pk]
@@ -84,7 +99,7 @@ def test_the_record_tells_payments_reviews_and_changes(officer):
 def test_a_recipient_without_payments_is_told_as_such(officer):
     recipient()
     one = waiting(recipient_id="haulier")
-    record = recipient_record.record(one.intent.recipient_id, besides=one.pk)
+    record = record_of(one)
     assert (record.paid, record.first_payment, len(record.edits_since_payment)) == ([], None, 1)
     assert "First payment" in page(officer, one)
 
@@ -94,7 +109,7 @@ def test_the_record_says_when_it_is_of_the_latest_only(officer, monkeypatch):
     recipient()
     for _ in range(3):
         one = waiting("100.00", score="0.1", recipient_id="haulier")
-    record = recipient_record.record(one.intent.recipient_id, besides=one.pk)
+    record = record_of(one)
     assert (record.all_of_them, record.payments) == (False, 2)
 
 
@@ -107,7 +122,7 @@ def test_the_timeline_has_messages_before_what_they_brought_about(officer):
         event_of.received_at += timedelta(milliseconds=5)  # the database's clock may be ahead of ours
     history = list(AuditEvent.objects.filter(intent_id=one.intent_id))
     moments = timeline.timeline(events, history, brought_by={one.pk: one.event_id})
-    told = [moment.event.event_type if moment.event else moment.move.to_status for moment in moments]
+    told = [moment.event.event_type if moment.event else status_of(moment) for moment in moments]
     assert told == ["POD_CONFIRMED", "PENDING", "APPROVED"]
 
 
@@ -175,11 +190,11 @@ def test_extending_moves_the_date_later_and_never_back(officer):
     def extend(until: str, reason: str = "wait"):
         return logged_in(officer).post(path(one, "extend"), {"until": until, "reason": reason})
 
-    later = one.settlement_delayed_until + timedelta(days=2)
+    later = delayed_until(one) + timedelta(days=2)
     answer = extend(later.strftime("%Y-%m-%dT%H:%M"))
     assert answer.status_code == 302
     one.refresh_from_db()
-    assert one.settlement_delayed_until.strftime("%Y-%m-%d %H:%M") == later.strftime("%Y-%m-%d %H:%M")
+    assert delayed_until(one).strftime("%Y-%m-%d %H:%M") == later.strftime("%Y-%m-%d %H:%M")
     back = (later - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     refused = extend(back, "my reason")
     assert refused.status_code == 409

@@ -62,7 +62,8 @@ def age(one: MilestoneSettlement, hours: int) -> None:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
-            "UPDATE settlements_milestonesettlement SET created_at = created_at - make_interval(hours => %s) WHERE id = %s",
+            "UPDATE settlements_milestonesettlement SET created_at = created_at - make_interval(hours => %s)"
+            " WHERE id = %s",
             [hours, one.pk],
         )
         cursor.execute("SET LOCAL session_replication_role = origin")

@@ -14,7 +14,7 @@ from tests.rails.rail_contract import NOW
 from tests.rails.test_ledger import release
 
 MODELS = [Recipient, RecipientEdit, Account, JournalEntry, Posting, RailSwitch]
-urlpatterns = [path("admin/", include("access.urls")), path("admin/", site.urls)]
+urlpatterns = [path("admin/", include("chainpay.access.urls")), path("admin/", site.urls)]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 

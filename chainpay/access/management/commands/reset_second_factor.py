@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from access import lockout, sessions
+from chainpay.access import lockout, sessions
 
 logger = logging.getLogger(__name__)
 

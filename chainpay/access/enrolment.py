@@ -7,7 +7,7 @@ from allauth.mfa.totp.internal.auth import generate_totp_secret
 from allauth.mfa.utils import decrypt, encrypt
 from django.http import HttpRequest
 
-from access import codes
+from chainpay.access import codes
 from rails.sealing import CannotUnseal
 
 _WAITING: Final = "second_factor_waiting"

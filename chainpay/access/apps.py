@@ -2,6 +2,7 @@ from django.apps import AppConfig
 
 
 class AccessConfig(AppConfig):
-    name = "access"
+    name = "chainpay.access"
+    label = "access"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Access"

@@ -22,9 +22,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.http import require_POST
 
-from access import enrolment, gate, sessions
-from access.adapters import has_second_factor
-from access.forms import ActivateForm, ConfirmForm, PasswordForm
+from chainpay.access import enrolment, gate, sessions
+from chainpay.access.adapters import has_second_factor
+from chainpay.access.forms import ActivateForm, ConfirmForm, PasswordForm
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from access import sessions
-from access.addresses import client_address
+from chainpay.access import sessions
+from chainpay.access.addresses import client_address
 from rails import sealing
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.crypto import salted_hmac
 
-from access.models import Lockout
+from chainpay.access.models import Lockout
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Subject:
     def key(self) -> str:
         """What stands in the database; user names that look alike share it."""
         folded = unicodedata.normalize("NFKC", self.name).strip().casefold()
-        return salted_hmac("access.lockout", f"{self.kind}:{folded}", algorithm="sha256").hexdigest()
+        return salted_hmac("chainpay.access.lockout", f"{self.kind}:{folded}", algorithm="sha256").hexdigest()
 
     @property
     def limit(self) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from access import lockout
-from access.addresses import network
-from access.lockout import Kind, Subject
+from chainpay.access import lockout
+from chainpay.access.addresses import network
+from chainpay.access.lockout import Kind, Subject
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import Resolver404, resolve, reverse
 
-from access.adapters import has_second_factor
+from chainpay.access.adapters import has_second_factor
 
 # For everybody: logging in and out.
 _ALWAYS: Final = frozenset({"account_login", "account_logout", "mfa_authenticate"})

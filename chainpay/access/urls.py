@@ -5,7 +5,7 @@ Of django-allauth's routes these and no others: nobody signs up, and nobody gets
 
 from django.urls import URLPattern, path
 
-from access import pages
+from chainpay.access import pages
 
 urlpatterns: list[URLPattern] = [
     path("login/", pages.LoginPage.as_view(), name="account_login"),

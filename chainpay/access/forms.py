@@ -17,10 +17,10 @@ from django.utils import timezone
 from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
-from access import codes, enrolment, lockout
-from access.adapters import has_second_factor
-from access.addresses import client_address
-from access.lockout import Kind, LockedOut, Subject
+from chainpay.access import codes, enrolment, lockout
+from chainpay.access.adapters import has_second_factor
+from chainpay.access.addresses import client_address
+from chainpay.access.lockout import Kind, LockedOut, Subject
 
 _LONGEST_CODE = 20
 _WRONG_LOGIN = "The user name and password do not belong to a login of staff. Both are case-sensitive."
