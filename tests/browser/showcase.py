@@ -64,6 +64,6 @@ def load() -> None:
     for shipment, recipient, amount, currency, risk, hours in _WAITING:
         with _ago(hours=hours):
             place += 1
-            settlement_of(_intent(place, shipment, recipient, amount, currency, risk and Decimal(risk)), POD)
+            settlement_of(_intent(place, shipment, recipient, amount, currency, Decimal(risk) if risk else None), POD)
     with _ago(minutes=25):
         demo.load()
