@@ -14,7 +14,7 @@ export PORT
 # Another project's Python settings are not ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: run test check verify_books bench lock clean install install-dev
+.PHONY: run test screenshots check verify_books bench lock clean install install-dev
 .NOTPARALLEL:
 
 run: install
@@ -22,6 +22,10 @@ run: install
 
 test: install-dev
 	@$(APART) test -- $(PY) -m pytest $(ARGS)
+
+# The pictures of the documents, taken anew.
+screenshots: install-dev
+	@$(APART) test -- $(PY) -m pytest tests/browser/test_screenshots.py --screenshots docs/screenshots $(ARGS)
 
 check: install-dev
 	@$(APART) check -- $(PY) -m chainpay.embedded.check

@@ -13,12 +13,13 @@ _EVERYTHING = {"resultTypes": ["violations"]}
 _COLOURS = {**_EVERYTHING, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
-def faults(page: Page, *, colours_only: bool = False) -> list[str]:
+def faults(page: Page, *, within: str | None = None, colours_only: bool = False) -> list[str]:
     """What axe-core finds serious or critical, a line for each place; and that the page scrolls sideways.
 
-    `colours_only` is for the dark side of a page whose light side was read in full.
+    `within` is the part of the page that is read, as a selector; `colours_only` is for
+    the dark side of a page whose light side was read in full.
     """
-    found = _AXE.run(page, options=_COLOURS if colours_only else _EVERYTHING).response["violations"]
+    found = _AXE.run(page, within, options=_COLOURS if colours_only else _EVERYTHING).response["violations"]
     grave = [
         f"{rule['impact']}: {rule['id']} at {' '.join(map(str, node['target']))}: {_message(node)}"
         for rule in found

@@ -31,6 +31,11 @@ ANSWER_MILLISECONDS = 20_000
 Visit = Callable[..., Page]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--screenshots docs/screenshots` keeps the pictures that are in the documents."""
+    parser.addoption("--screenshots", help="where test_screenshots.py puts its pictures instead of throwing them away")
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The browser; without one the tests are skipped, and say what to install."""
@@ -70,6 +75,17 @@ def staff(transactional_db: None) -> dict[str, User]:
     return made
 
 
+@pytest.fixture(scope="package")
+def strict_server(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a server outside the demo."""
+    with django_db_blocker.unblock():
+        database_url = url_of_the_server()
+    with server.serving(database_url, var=tmp_path_factory.mktemp("strict"), demo=False) as url:
+        yield url
+
+
 @pytest.fixture
 def visit(browser: Browser, demo_server: str, staff: dict[str, User]) -> Iterator[Visit]:
     """Opens a browser for somebody: a page without history or cookies, logged in if a login is named.
@@ -78,15 +94,17 @@ def visit(browser: Browser, demo_server: str, staff: dict[str, User]) -> Iterato
     """
     opened: list[tuple[BrowserContext, Watch]] = []
 
-    def open_page(login: str | None = None, *, screen: ViewportSize = DESKTOP, dark: bool = False) -> Page:
+    def open_page(
+        login: str | None = None, *, screen: ViewportSize = DESKTOP, dark: bool = False, origin: str = demo_server
+    ) -> Page:
         context = browser.new_context(
-            base_url=demo_server, viewport=screen, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+            base_url=origin, viewport=screen, color_scheme="dark" if dark else "light", reduced_motion="reduce"
         )
         context.set_default_timeout(ANSWER_MILLISECONDS)
-        opened.append((context, Watch(context, origin=demo_server)))
+        opened.append((context, Watch(context, origin=origin)))
         if login:
             context.add_cookies(
-                [{"name": settings.SESSION_COOKIE_NAME, "value": _session(staff[login]), "url": demo_server}]
+                [{"name": settings.SESSION_COOKIE_NAME, "value": _session(staff[login]), "url": origin}]
             )
         return context.new_page()
 

@@ -3,60 +3,72 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from settlements.models import MilestoneSettlement
-from tests.browser import accessibility
+from tests.browser import accessibility, desk
 from tests.browser.conftest import DESKTOP, PHONE, Visit
-from tests.factories import HIGH, POD, a_recipient, an_intent, settlement_of
 
 SCREENS = {"desk": DESKTOP, "phone": PHONE}
-
-
-def waiting(amount: str = "1000.00") -> MilestoneSettlement:
-    """A settlement of HIGH risk that waits for an officer."""
-    return settlement_of(an_intent(risk=HIGH, amount=amount, recipient=a_recipient()), POD)
-
-
-def queue(settlement: MilestoneSettlement) -> str:
-    return "/admin/compliance/reviewqueue/"
-
-
-def item(settlement: MilestoneSettlement) -> str:
-    return f"/admin/compliance/reviewqueue/{settlement.pk}/"
-
+DIALOGS = ("Approve", "Reject", "Put on hold", "Assign", "Add a note", "Add evidence")
 
 PAGES: dict[str, Callable[[MilestoneSettlement], str]] = {
     "overview": lambda _: "/admin/",
-    "queue": queue,
-    "item": item,
-    "approve": lambda settlement: f"{item(settlement)}approve/",
-    "reject": lambda settlement: f"{item(settlement)}reject/",
-    "hold": lambda settlement: f"{item(settlement)}hold/",
+    "queue": lambda _: desk.QUEUE,
+    "nothing found": lambda _: f"{desk.QUEUE}?q=SHIP-NOWHERE",
+    "approve": lambda settlement: f"{desk.item(settlement)}approve/",
     "settlements": lambda _: "/admin/settlements/milestonesettlement/",
     "settlement": lambda settlement: f"/admin/settlements/milestonesettlement/{settlement.pk}/change/",
     "intents": lambda _: "/admin/settlements/paymentintent/",
-    "intent": lambda settlement: f"/admin/settlements/paymentintent/{settlement.intent_id}/change/",
+    "audit": lambda _: "/admin/settlements/auditevent/",
+    "rubber stamps": lambda _: f"{desk.QUEUE}rubber-stamps/",
+    "second factor": lambda _: "/admin/account/second-factor/",
+    "authenticator app": lambda _: "/admin/account/second-factor/app/",
+    "item": desk.item,
 }
 
+every_screen = pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+light_and_dark = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+
+@light_and_dark
+@every_screen
 def test_every_page_can_be_read_by_everybody(visit: Visit, screen: ViewportSize, dark: bool) -> None:
-    for amount in ("1000.00", "48000.00"):
-        settlement = waiting(amount)
-    page = visit("officer1", screen=screen, dark=dark)
+    desk.waiting("SHIP-ANTWERP")
+    settlement = desk.waiting("SHIP-GENOA", "48000.00")
+    page = visit("manager1", screen=screen, dark=dark)
     faults = {}
     for name, address in PAGES.items():
         answer = page.goto(address(settlement))
         assert answer
         assert (name, answer.status) == (name, 200)
         faults[name] = accessibility.faults(page, colours_only=dark)
+    faults |= {act: of_dialog(page, act, dark=dark) for act in DIALOGS}
+    faults["selection"] = of_selection(page, dark=dark)
     assert {name: found for name, found in faults.items() if found} == {}
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+def of_dialog(page: Page, act: str, *, dark: bool) -> list[str]:
+    """The faults of a dialog of the page of a settlement."""
+    desk.begin(page, act)
+    faults = accessibility.faults(page, within="dialog[open]", colours_only=dark)
+    page.keyboard.press("Escape")
+    expect(desk.dialog(page)).to_have_count(0)
+    return faults
+
+
+def of_selection(page: Page, *, dark: bool) -> list[str]:
+    """The faults of the page that decides about many."""
+    page.goto(desk.QUEUE)
+    for box in page.locator(".cp-queue tbody").get_by_role("checkbox").all():
+        box.check()
+    page.get_by_role("button", name="Approve").click()
+    expect(desk.main(page)).to_contain_text("Each is decided for itself")
+    return accessibility.faults(page, colours_only=dark)
+
+
+@light_and_dark
+@every_screen
 def test_the_login_can_be_read_by_everybody(visit: Visit, screen: ViewportSize, dark: bool) -> None:
     page = visit(screen=screen, dark=dark)
     page.goto("/admin/")

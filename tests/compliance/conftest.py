@@ -145,3 +145,13 @@ def waiting(amount: str = "1000.00", currency: str = "USD", **of: Any) -> Milest
     intent_id = intent(of_freight, amount, currency, creator=creator)
     event(of_freight)
     return settlement(intent_id)
+
+
+@pytest.fixture
+def ona(staff: Staff) -> User:
+    return staff(Role.OPERATIONS, "ona")
+
+
+@pytest.fixture
+def browser(ona: User) -> Client:
+    return logged_in(ona)

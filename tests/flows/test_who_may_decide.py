@@ -230,6 +230,33 @@ def test_by_api(name: str, who: str, people: dict[str, User]) -> None:
             assert came_of(act, item, wanted), cell
 
 
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("name", ["approve", "reject", "hold", "release hold", "assign"])
+def test_by_the_list_for_many(name: str, who: str, people: dict[str, User]) -> None:
+    act, user = TABLE[name], people[who]
+    items = {cell: an_item(act, user, cell[0], over=cell[1]) for cell in CELLS}
+    before = everything_but_sessions()
+    says = {word: value for word, value in act.says(items[CELLS[0]]).items() if word != "version"}
+    answer = log_in(Client(SERVER_NAME="localhost"), user).post(
+        f"/admin/compliance/reviewqueue/bulk/{act.form}/",
+        {"row": [f"{item.pk}:{version_of(item.pk)}" for item in items.values()], "confirmed": "1", "reason": REASON}
+        | says,
+        secure=True,
+    )
+    if who not in act.may:
+        assert (answer.status_code, everything_but_sessions()) == (403, before)
+        return
+    assert answer.status_code == 200
+    for (whose, over), item in items.items():
+        wanted = expected(act, who, whose, over=over)
+        if wanted.status:
+            assert not Approval.objects.filter(settlement_id=item.pk).exists(), (name, who, whose, over)
+        else:
+            assert came_of(act, item, wanted), (name, who, whose, over)
+    refused = sum(1 for whose, over in CELLS if expected(act, who, whose, over=over).status)
+    assert answer.content.decode().count("another officer must approve it") == refused
+
+
 def test_every_form_of_the_admin_that_acts_has_its_row() -> None:
     from compliance.acts import ACTS
 
