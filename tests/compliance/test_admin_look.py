@@ -206,7 +206,7 @@ def test_a_form_without_its_token_is_told_so(demo, staff):
     client.force_login(staff(Role.OPERATIONS))
     page = client.post("/admin/settlements/apikey/new/", {"name": "x"})
     assert page.status_code == 403
-    assert "Nothing was done" in page.content.decode()
+    assert "nothing was changed" in page.content.decode()
 
 
 def test_what_the_admin_offers_to_do_is_a_form_or_leads_to_one(demo, staff):
