@@ -25,7 +25,8 @@ class ReasonForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Whoever opens the dialog goes on typing, or choosing, where it begins.
-        self.visible_fields()[0].field.widget.attrs["autofocus"] = True
+        shown = (field.widget for field in self.fields.values() if not field.widget.is_hidden)
+        next(shown).attrs["autofocus"] = True
 
 
 class DecisionForm(ReasonForm):

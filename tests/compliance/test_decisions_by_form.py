@@ -116,7 +116,9 @@ def test_the_second_officer_finds_that_somebody_was_first(officer, second_office
     for act in ("approve", "reject"):
         answer = logged_in(second_officer).post(path(one, act), {"reason": "me too", "version": seen})
         assert answer.status_code == 409
-        assert "does not wait for a decision; it is approved" in answer.content.decode()
+        page = answer.content.decode()
+        assert "does not wait for a decision; it is approved" in page
+        assert f"<strong>{officer.username}</strong> approved at" in page
     assert everything() == before
 
 

@@ -103,3 +103,27 @@ def test_every_field_has_an_id_of_its_own_and_a_label(officer):
     fields = re.findall(r"<(?:textarea|select|input)(?![^>]*hidden)[^>]* id=\"([^\"]+)\"", ours)
     assert fields
     assert set(fields) <= labelled
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "begins_with"),
+    [
+        ("approve", ["Reason"], "reason"),
+        ("extend", ["Wait until (UTC)", "Reason"], "until"),
+        ("assign", ["Assignee", "Reason"], "assignee"),
+        ("note", ["Note"], "reason"),
+        ("evidence", ["File", "What it shows"], "file"),
+    ],
+)
+def test_a_form_names_what_it_wants_and_begins_with_its_first_field(name, labels, begins_with):
+    shown = ACTS[name].form().visible_fields()
+    assert [field.label for field in shown] == labels
+    assert [field.name for field in shown if field.field.widget.attrs.get("autofocus")] == [begins_with]
+
+
+def test_the_form_of_evidence_tells_what_is_taken_and_the_form_of_a_later_date_begins_at_the_present_one(officer):
+    one = delayed()
+    shown = logged_in(officer).get(path(one)).content.decode()
+    assert "plain text or CSV, of at most 10,485,760 bytes." in shown
+    assert one.settlement_delayed_until is not None
+    assert f'value="{one.settlement_delayed_until:%Y-%m-%dT%H:%M}"' in shown
