@@ -58,7 +58,7 @@ SIDEBAR: Final = {
             "title": "Review",
             "items": [
                 _queue("Review queue", "fact_check", "waiting"),
-                _queue("Overdue", "alarm", "overdue", "?overdue=true", alarm=True),
+                _queue("Overdue", "alarm", "overdue", "?overdue=1", alarm=True),
                 _queue("Mine", "assignment_ind", "mine", "?assignee={user}"),
                 _queue("On hold", "front_hand", "held", "?state=held"),
                 _queue("Delayed", "schedule", "delayed", "?state=delayed"),

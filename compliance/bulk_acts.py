@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from compliance.acts import ACTS, Act
 from compliance.forms import AssignmentForm, DecisionForm, ReasonForm
+from settlements import release
 from settlements.approvals import Officer
 from settlements.refusals import Refusal
 
 MOST: Final = 100
+_FAILED: Final = "It could not be carried out and nothing was changed; the reason is in the log. Try it once more."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ class Result:
 def carry_out(
     bulk: BulkAct, rows: Sequence[Selected], *, officer: Officer, fields: Mapping[str, Any], now: datetime
 ) -> list[Result]:
-    """One domain call for each row, in a transaction of its own; what one refuses leaves the others."""
+    """One domain call for each row, in a transaction of its own; what one refuses, or fails at, leaves the others."""
     return [_one(bulk, row, officer, fields, now) for row in rows]
 
 
@@ -80,5 +82,8 @@ def _one(bulk: BulkAct, row: Selected, officer: Officer, fields: Mapping[str, An
         says = bulk.act.perform(row.milestone_id, officer=officer, now=now, **fields, **bound)
     except Refusal as refusal:
         return Result(milestone_id=row.milestone_id, became=Became.REFUSED, says=refusal.detail)
+    except release.BAD_ROW as error:
+        release.log_failure(row.milestone_id, error)
+        return Result(milestone_id=row.milestone_id, became=Became.REFUSED, says=_FAILED)
     became = Became.RECORDED if says.startswith("Approval recorded") else Became.DONE
     return Result(milestone_id=row.milestone_id, became=became, says=says)

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import User
 
-from compliance import assignments
+from compliance import assignments, evidence
 from compliance.evidence_types import ENDINGS
 
 LONGEST_REASON = 2_000
@@ -17,10 +17,15 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=LONGEST_REASON,
         strip=True,
-        widget=forms.Textarea(attrs={"rows": 4, "cols": 60, "autofocus": True}),
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 60}),
         help_text="Kept in the audit trail with your name.",
         error_messages={"required": "Write down the reason: it is kept in the audit trail."},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Whoever opens the dialog goes on typing, or choosing, where it begins.
+        self.visible_fields()[0].field.widget.attrs["autofocus"] = True
 
 
 class DecisionForm(ReasonForm):
@@ -39,7 +44,7 @@ class ExtendForm(ReasonForm):
     until = forms.DateTimeField(
         label="Wait until (UTC)",
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        help_text="Later than now set; a date is never moved back.",
+        help_text="Filled in is the date set now; it is only ever moved to a later one, by 90 days at most.",
         error_messages={
             "required": "Choose until when it is to wait.",
             "invalid": "Write the date and time as 2026-01-31 16:00, in UTC.",
@@ -64,13 +69,14 @@ class EvidenceForm(ReasonForm):
         max_length=1_000,
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ",".join(f".{ending}" for ending in ENDINGS)}),
-        help_text="PDF, PNG, JPEG, plain text or CSV.",
         error_messages={"required": "Choose a file.", "max_length": "The name of the file is too long."},
     )
     field_order = ("file", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        most = f"{evidence.largest():,} bytes"
+        self.fields["file"].help_text = f"PDF, PNG, JPEG, plain text or CSV, of at most {most}."
         self.fields["reason"].label = "What it shows"
         self.fields["reason"].error_messages["required"] = "Write down what the file shows."
 

@@ -112,5 +112,5 @@ def _form(
     act: Act, review: Review, data: Any = None, files: Any = None, *, typed: Mapping[str, Any] | None = None
 ) -> ReasonForm:
     """The form of an act, its ids its own on a page with many; nothing that was typed names another version."""
-    initial = {**(typed or {}), "version": review.version}
+    initial = {"until": review.settlement.settlement_delayed_until, **(typed or {}), "version": review.version}
     return act.form(data, files, initial=initial, auto_id=f"{act.name}-%s")

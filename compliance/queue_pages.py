@@ -81,6 +81,7 @@ def queue_view(request: HttpRequest) -> HttpResponse:
         "total": total,
         "page": page,
         "chips": list(_chips(given)),
+        "filtered": bool(given) and not any(link.current for link in context["links"]),
         "heading": _HEADINGS[wanted.state],
         "order": _ORDERS[wanted.state],
         "delayed": wanted.state is State.DELAYED,

@@ -214,7 +214,7 @@ def objection(settlement_id: int, *, officer: Officer) -> Refusal | None:
     (candidate,) = candidates.read([settlement_id])
     try:
         _check_approver(candidate, _facts_of(candidate, officer, None), officer)
-    except (DecisionRefused, NotIndependent) as refusal:
+    except (DecisionRefused, NotIndependent, NotStaff) as refusal:
         return refusal
     return None
 

@@ -107,10 +107,14 @@ def _refuse_taken_port(port: int) -> None:
 
 
 def _prepare(run: Run) -> None:
-    """Migrates and loads the demo data; two runs of one directory take turns."""
+    """Migrates, collects static files or loads the demo data; two runs of one directory take turns."""
     with lock.exclusive(file=run.var / "prepare.lock", waiting="Another run prepares the database; waiting."):
         say("Migrating the database ...")
         _step(run, "migrate", "--noinput")
+        if not (run.settings.embedded_database or run.settings.demo):
+            # Elsewhere the web server takes static files from where the apps keep them.
+            say("Collecting static files ...")
+            _step(run, "collectstatic", "--noinput")
         if run.settings.demo:
             say("Loading the demo data ...")
             _step(run, "load_demo")

@@ -9,6 +9,7 @@ from django.conf import settings
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
 from rails.money import Money
 from rails.wording import in_words
+from settlements.models import Approval
 from settlements.policy import score_text
 from settlements.statuses import LIVE_TOKEN_STATUSES, Channel
 
@@ -21,6 +22,7 @@ _CHANNEL_WORDS = {
     Channel.SETTLE: "settle request",
     Channel.UNKNOWN: "not recorded",
 }
+_DECIDED = {Approval.APPROVE: "approved", Approval.REJECT: "rejected"}
 
 
 @register.filter
@@ -59,6 +61,12 @@ def lasted(took: timedelta) -> str:
 def words(code: str) -> str:
     """A stored word for reading: `POD_CONFIRMED` becomes `POD confirmed`."""
     return in_words(code)
+
+
+@register.filter
+def decided(decision: str) -> str:
+    """What somebody has done by a decision."""
+    return _DECIDED[decision]
 
 
 @register.filter

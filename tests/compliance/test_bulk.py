@@ -78,6 +78,17 @@ def test_one_refusal_leaves_the_others(officer):
     assert list(verify.everything())
 
 
+def test_one_failure_leaves_the_others_and_is_told(officer):
+    first, broken, last = waiting(), waiting(), waiting()
+    # A rail that this installation does not have: what a release in one row may fail at.
+    MilestoneSettlement.objects.filter(pk=broken.pk).update(rail="stripe")
+    found = results(send(officer, "approve", rows(first, broken, last)))
+    assert [found[one.pk][0] for one in (first, broken, last)] == ["done", "refused", "done"]
+    assert "could not be carried out" in found[broken.pk][1]
+    assert [status(one) for one in (first, broken, last)] == ["APPROVED", "PENDING", "APPROVED"]
+    assert not Approval.objects.filter(settlement=broken).exists()
+
+
 def waiting_for(recipient_id: str) -> MilestoneSettlement:
     recipient(recipient_id)
     return waiting(recipient_id=recipient_id)

@@ -76,7 +76,7 @@ def test_the_first_of_two_is_told_that_another_must(officer, second_officer):
     other = page(second_officer, one)
     assert "You have approved" not in other
     assert "1 officer must still approve" in other
-    assert "olga: approve" in other
+    assert "olga approved" in other
 
 
 def test_the_record_tells_payments_reviews_and_changes(officer):

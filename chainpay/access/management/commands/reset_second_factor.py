@@ -44,4 +44,4 @@ class Command(BaseCommand):
                 single_object=True,
             )
         logger.warning("Second factor reset: user=%s, taken=%s, sessions ended=%s", user.pk, taken, ended)
-        self.stdout.write(f"{username}: {taken} second factors taken away, {ended} sessions ended.")
+        self.stdout.write(f"{username}: second factors taken away: {taken}, sessions ended: {ended}.")
