@@ -1,6 +1,7 @@
 """What an officer finds and does on the screens, by the words that are on them."""
 
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from django.contrib.auth.models import User
 from playwright.sync_api import Locator, Page, expect
@@ -23,6 +24,11 @@ def waiting(
 def item(settlement: MilestoneSettlement) -> str:
     """The address of its page."""
     return f"{QUEUE}{settlement.pk}/"
+
+
+def arrive(page: Page, path: str) -> None:
+    """Waits until the page is there with its scripts; an address that only names it on the way does not count."""
+    page.wait_for_url(lambda address: urlsplit(address).path == path)
 
 
 def row(page: Page, settlement: MilestoneSettlement) -> Locator:

@@ -62,7 +62,7 @@ def test_from_a_password_alone_to_an_approval(visit: Visit, strict_server: str, 
     give_password(again)
     again.get_by_label("Code").fill(code(secret, later=1))
     again.get_by_role("button", name="Log in", exact=True).click()
-    again.wait_for_url(f"**{desk.item(settlement)}")
+    desk.arrive(again, desk.item(settlement))
     long_ago(staff["officer1"])
     desk.decide(again, "Approve", "papers are in order")
     expect(again.get_by_role("heading", name="Confirm that it is you")).to_be_visible()
