@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from compliance import admin_staff as admin_staff
-from compliance import bulk_pages, evidence_pages, item_pages, opening_pages, queue_pages, stamp_pages
+from compliance import bulk_pages, evidence_pages, item_pages, next_page, opening_pages, queue_pages, stamp_pages
 from compliance.acts import ACTS
 from compliance.models import ReviewQueue
 from compliance.pages import may
@@ -42,6 +42,7 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
                 page(evidence_pages.download_view),
                 name="compliance_reviewqueue_evidence_file",
             ),
+            path("<int:milestone_id>/next/", page(next_page.next_view), name="compliance_reviewqueue_next"),
             path("rubber-stamps/", page(stamp_pages.report_view), name="compliance_reviewqueue_stamps"),
             path("rubber-stamps/csv/", page(stamp_pages.csv_view), name="compliance_reviewqueue_stamps_csv"),
             *(

@@ -109,17 +109,24 @@ def _dialog(
         "title": f"{bulk.act.label}: {len(rows)} settlement{'' if len(rows) == 1 else 's'}",
         "bulk": bulk,
         "form": form,
-        "summary": _summary(bulk, rows),
+        "summary": _summary(bulk, rows, request.user.pk),
         "back": back,
         "back_query": back.partition("?")[2],
     }
     return render(request, "bulk.html", context, status=status)
 
 
-def _summary(bulk: BulkAct, rows: Sequence[Selected]) -> Summary:
+def _summary(bulk: BulkAct, rows: Sequence[Selected], user_id: int | None) -> Summary:
     items = queries.selected([row.milestone_id for row in rows], now=timezone.now())
+    own = queries.approved_by(user_id, items.values()) if bulk.act.approves else set()
     made = [
-        Row(selected=row, item=items.get(row.milestone_id), expected=_expected(bulk, row, items.get(row.milestone_id)))
+        Row(
+            selected=row,
+            item=items.get(row.milestone_id),
+            expected="has your approval already"
+            if row.milestone_id in own
+            else _expected(bulk, row, items.get(row.milestone_id)),
+        )
         for row in rows
     ]
     sums: dict[str, Money] = {}

@@ -27,7 +27,14 @@ def review_view(request: HttpRequest, milestone_id: int) -> HttpResponse:
     review = _review(milestone_id)
     possible = [act for act in ACTS.values() if act.is_possible(review) and may(request, act.permission)]
     objection = _objection(request, review, possible)
-    acts = [Choice(act, _form(act, review), blocked=act.approves and objection != "") for act in possible]
+    acts = [
+        Choice(
+            act,
+            _form(act, review, typed={"assignee": request.user.get_username()}),
+            blocked=act.approves and objection != "",
+        )
+        for act in possible
+    ]
     context = {"title": _title(review), "review": review, "acts": acts, "objection": objection}
     return render(request, "review.html", context)
 

@@ -261,3 +261,11 @@ def test_two_officers_with_the_same_selection_pay_each_once(standing, officer, s
     assert {status(one) for one in ones} == {"APPROVED"}
     assert JournalEntry.objects.count() == len(ones)
     assert list(verify.everything())
+
+
+def test_the_dialog_does_not_promise_what_the_officer_has_approved_already(officer):
+    large, one = waiting("50000.00"), waiting()
+    send(officer, "approve", rows(large))
+    dialog = logged_in(officer).post(f"{QUEUE}bulk/approve/", {"row": rows(large, one)})
+    told = {row.selected.milestone_id: row.expected for row in dialog.context["summary"].rows}
+    assert told == {large.pk: "has your approval already", one.pk: "will be released"}

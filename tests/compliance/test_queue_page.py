@@ -12,9 +12,10 @@ from compliance.roles import Role
 from rails import recipients
 from settlements import holds
 from settlements.approvals import Officer
-from settlements.models import Approval, AuditEvent
+from settlements.models import Approval, AuditEvent, MilestoneSettlement
 from settlements.statuses import Channel
 from tests.compliance.conftest import Staff, logged_in, recipient, waiting
+from tests.factories import approve
 
 QUEUE = "/admin/compliance/reviewqueue/"
 NAUGHTY = ["%00", "%25", "_", "%27%3B--", "%F0%9F%92%B6", "x" * 5000, "%ED%A0%80", "<script>alert(1)</script>"]
@@ -148,3 +149,29 @@ def test_looking_changes_nothing(officer):
     before = (AuditEvent.objects.count(), Approval.objects.count())
     page(officer, "tier=high&q=ship")
     assert (AuditEvent.objects.count(), Approval.objects.count()) == before
+
+
+class TestTheNextOne:
+    def address(self, one: MilestoneSettlement) -> str:
+        return f"/admin/compliance/reviewqueue/{one.pk}/next/"
+
+    def test_is_the_one_behind_in_the_queue_and_after_the_last_the_first(self, officer):
+        small, large, middle = waiting("100.00"), waiting("9000.00"), waiting("900.00")
+        client = logged_in(officer)
+        for one, follows in ((large, middle), (middle, small), (small, large)):
+            answer = client.get(self.address(one))
+            assert (answer.status_code, answer["Location"]) == (302, f"/admin/compliance/reviewqueue/{follows.pk}/")
+
+    def test_is_the_first_after_what_waits_no_more(self, officer):
+        first, second = waiting("9000.00"), waiting("100.00")
+        approve(second, officer)
+        assert logged_in(officer).get(self.address(second))["Location"].endswith(f"/{first.pk}/")
+
+    def test_is_none_that_the_officer_has_approved_already(self, officer, second_officer):
+        large, one = waiting("50000.00"), waiting("100.00")
+        approve(large, officer)
+        assert logged_in(officer).get(self.address(one))["Location"] == "/admin/compliance/reviewqueue/"
+        assert logged_in(second_officer).get(self.address(one))["Location"].endswith(f"/{large.pk}/")
+
+    def test_is_for_those_who_read_the_queue(self, staff):
+        assert logged_in(staff(None)).get(self.address(waiting())).status_code == 403
