@@ -20,7 +20,7 @@ from rails.money import Money
 from settlements import audit, candidates
 from settlements.locks import SettlementNotFound
 from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement, PaymentScheduleItem, ShipmentEvent
-from settlements.statuses import EventType, Origin, SettlementStatus
+from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, SettlementStatus
 
 # What one screen shows of a shipment with an endless story; the rest is in the lists of the admin.
 MOST_ROWS = 100
@@ -109,11 +109,13 @@ class Review:
 
     @property
     def _circumstances(self) -> Circumstances:
-        """As the stored decision had them, with what stands in the way now."""
-        decided, recipient = self.settlement.inputs, self.settlement.intent.recipient
+        """The worse of what the stored decision had and what is now: neither alone would let the money go."""
+        decided, intent = self.settlement.inputs, self.settlement.intent
+        recipient, token = intent.recipient, intent.freight_token
+        status = token.status if decided["token_status"] in LIVE_TOKEN_STATUSES else decided["token_status"]
         return Circumstances(
             risk=candidates.risk_picture(
-                _score(decided["snapshot_score"]), _score(decided["current_score"]), decided["token_status"]
+                _score(decided["snapshot_score"]), _worse(_score(decided["current_score"]), token.risk_score), status
             ),
             event_type=EventType(self.settlement.event_type),
             origin=Origin(self.settlement.origin),
@@ -191,6 +193,11 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         record=recipient_record.record(intent.recipient_id, besides=milestone_id) if intent.recipient_id else None,
         rail_on=rail_on,
     )
+
+
+def _worse(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    """The higher score; unknown is worse than any."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _score(text: str | None) -> Decimal | None:

@@ -1,6 +1,7 @@
 """The page of one settlement: why it waits, who may decide, what was paid, and how many statements that takes."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -12,8 +13,10 @@ from compliance.roles import Role
 from compliance.schedule_picture import Part, Piece
 from rails import recipients
 from rails.money import Money
+from settlements import tokens
 from settlements.models import AuditEvent, MilestoneSettlement, ShipmentEvent
 from settlements.statuses import EventType, SettlementStatus
+from settlements.tokens import TokenPush
 from tests.compliance.conftest import event, freight, intent, logged_in, recipient, settlement, waiting
 from tests.compliance.test_decisions_by_form import path, post
 
@@ -35,6 +38,19 @@ def delayed_until(one: MilestoneSettlement) -> datetime:
 def status_of(moment: timeline.Moment) -> str:
     assert moment.move is not None
     return moment.move.to_status
+
+
+def test_what_would_have_to_differ_is_told_as_things_are_now(officer):
+    one = waiting("500.00")
+    token = one.intent.freight_token
+    push = TokenPush(shipment_id=one.intent.shipment.shipment_id, risk_score=Decimal("0.95"), status="cancelled")
+    tokens.put(token.pk, push, actor="test", now=timezone.now())
+    shown = page(officer, one)
+    assert "the freight token were active or locked (it is cancelled)" in shown
+    assert "the risk score were below 0.67 (it is 0.95)" in shown
+    better = TokenPush(shipment_id=one.intent.shipment.shipment_id, risk_score=Decimal("0.1"), status="active")
+    tokens.put(token.pk, better, actor="test", now=timezone.now())
+    assert "the risk score were below 0.67 (it is 0.81)" in page(officer, one)
 
 
 def test_it_says_why_it_waits_and_what_would_have_to_differ(officer):
