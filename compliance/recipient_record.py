@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db import connection
 
+from rails import wording
 from rails.models import RecipientEdit
 from rails.money import Money
 
@@ -84,7 +85,7 @@ class RecipientRecord:
     @property
     def editors(self) -> str:
         """Who edited it since its last payment."""
-        return ", ".join(sorted({edit.actor for edit in self.edits_since_payment}))
+        return ", ".join(sorted({wording.actor(edit.actor) for edit in self.edits_since_payment}))
 
 
 def record(recipient_pk: int, *, besides: int) -> RecipientRecord:

@@ -7,6 +7,7 @@ from django import template
 from django.conf import settings
 
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
+from rails import wording
 from rails.money import Money
 from rails.wording import in_words
 from settlements.models import Approval
@@ -14,6 +15,9 @@ from settlements.policy import score_text
 from settlements.statuses import LIVE_TOKEN_STATUSES, Channel
 
 register = template.Library()
+
+# Who acted: `olga` for `user:olga`, `tms (service)` for a program.
+register.filter("actor", wording.actor)
 
 _CHANNEL_WORDS = {
     Channel.ITEM: "item page",

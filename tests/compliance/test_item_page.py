@@ -108,7 +108,7 @@ def test_the_record_tells_payments_reviews_and_changes(officer):
     assert record.paid == [Money(paid.amount_minor + approved.amount_minor, "USD")]
     assert (record.payments, record.returns, record.approved, record.rejected) == (2, 0, 1, 1)
     assert [past.milestone_id for past in record.last_reviews] == [approved.pk, rejected.pk]
-    assert record.editors == "user:ops"
+    assert record.editors == "ops"
     assert "forged papers" in page(officer, one)
 
 
