@@ -35,23 +35,56 @@ class RailOutcome(StrEnum):
     PAYOUT_FAILED = "PAYOUT_FAILED"
 
 
-class OutcomeUnknown(Exception):
-    """The provider's answer was lost: the money may or may not have moved, so look it up before anything else."""
+class Applied(StrEnum):
+    """What became of a notice: it changed something, it was known, nobody knows its payment, or it can not be true."""
 
-    def __init__(self, provider: SettlementProvider, milestone_id: int, detail: str) -> None:
+    APPLIED = "APPLIED"
+    ALREADY_PROCESSED = "ALREADY_PROCESSED"
+    NOT_FOUND = "NOT_FOUND"
+    CONTRADICTED = "CONTRADICTED"
+
+
+class OutcomeUnknown(Exception):
+    """The provider's answer was lost: the money may or may not have moved, so look it up before anything else.
+
+    With `needs_person` looking it up does not help any more: nothing is submitted again before somebody has judged.
+    """
+
+    def __init__(
+        self, provider: SettlementProvider, milestone_id: int, detail: str, *, needs_person: bool = False
+    ) -> None:
         super().__init__(f"{provider} does not say what became of milestone {milestone_id}: {detail}")
         self.provider = provider
         self.milestone_id = milestone_id
+        self.detail = detail
+        self.needs_person = needs_person
+
+
+class NotYet(Exception):
+    """Provably nothing was handed to the provider, and later it may be: the window is closed, it asks us to wait."""
+
+    def __init__(self, provider: SettlementProvider, milestone_id: int, detail: str) -> None:
+        super().__init__(f"{provider} was not asked to pay milestone {milestone_id} yet: {detail}")
+        self.provider = provider
+        self.milestone_id = milestone_id
+        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """One order to pay: this much, for this milestone, to this recipient (its row id; None: nobody named yet)."""
+    """One order to pay: this much, for this milestone, to this recipient (its row id; None: nobody named yet).
+
+    `destination_id` is the one that the attempt has frozen (None: the recipient's usable one of now). `submitted_at`
+    says when the instruction was first handed to the provider: a rail that reads it looks the payment up before
+    anything else.
+    """
 
     milestone_id: int
     amount: Money
     recipient_id: int | None = None
     attempt_number: int = 1
+    destination_id: int | None = None
+    submitted_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.amount.minor <= 0:
@@ -89,14 +122,49 @@ class SettlementResult:
         return RailOutcome.ACCEPTED if self.success else RailOutcome.REFUSED
 
 
+# One of these for each instruction of a batch: a definite answer, a lost one, or nothing was handed over yet.
+Answer = SettlementResult | OutcomeUnknown | NotYet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What a provider tells of an instruction later, by webhook, bank file or poll, or a person in its name.
+
+    The payment is named by milestone and attempt, by the provider's reference, or by both. `amount` of a RETURNED one
+    is what came back in all by then (None: everything). `source` names the fact: "stripe event evt_1".
+    """
+
+    provider: SettlementProvider
+    outcome: RailOutcome
+    source: str
+    occurred_at: datetime
+    milestone_id: int | None = None
+    attempt_number: int | None = None
+    reference_id: str = ""
+    amount: Money | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.reference_id and (self.milestone_id is None or self.attempt_number is None):
+            raise ValueError(f"{self.source}: a notice names its payment by milestone and attempt, or by reference")
+
+
 class PaymentRail(ABC):
-    """A way to move money. A definite no is a result; "don't know" raises OutcomeUnknown.
+    """A way to move money. A definite no is a result; "don't know" is OutcomeUnknown.
 
     `is_local` says that the rail's books live in our database, so that it joins the caller's transaction;
     the others are called with no transaction open.
     """
 
     is_local: bool
+
+    def is_configured(self) -> bool:
+        """Whether this installation has what the rail needs to work."""
+        return True
+
+    def cannot_pay(self, amount: Money) -> str:
+        """Why the rail can never pay such an amount, as the end of a sentence; empty when it can."""
+        return ""
 
     @abstractmethod
     def get_provider(self) -> SettlementProvider:
@@ -105,8 +173,8 @@ class PaymentRail(ABC):
     @abstractmethod
     def process_settlements(
         self, instructions: Sequence[Instruction], *, now: datetime | None = None
-    ) -> list[SettlementResult]:
-        """One result per instruction, in their order; the same instruction twice moves money once.
+    ) -> Sequence[Answer]:
+        """One answer per instruction, in their order; the same instruction twice moves money once.
 
         `now` is the time of the release, by default the clock's.
         """
@@ -116,10 +184,52 @@ class PaymentRail(ABC):
     ) -> SettlementResult:
         """A batch of one first attempt; `amount` in major units.
 
-        Raises TypeError for a float, MoneyError for an amount that is no positive amount of the currency.
+        Raises TypeError for a float, MoneyError for an amount that is no positive amount of the currency,
+        OutcomeUnknown when the answer was lost, NotYet when nothing is handed over now.
         """
         instruction = Instruction(milestone_id=milestone_id, amount=_money(amount, currency), recipient_id=recipient_id)
-        return self.process_settlements([instruction])[0]
+        (answer,) = self.process_settlements([instruction])
+        if isinstance(answer, SettlementResult):
+            return answer
+        raise answer
+
+
+class LocalRail(PaymentRail):
+    """A rail whose books are ours: it answers at once, in the caller's transaction."""
+
+    is_local = True
+
+    @abstractmethod
+    def process_settlements(
+        self, instructions: Sequence[Instruction], *, now: datetime | None = None
+    ) -> list[SettlementResult]:
+        """One result per instruction, in their order; the same instruction twice moves money once."""
+
+
+class RemoteRail(PaymentRail):
+    """A rail whose money is at a provider: it is called with no transaction open, and tells later what became of it.
+
+    One call takes at most `most` instructions and is over within `lease_seconds`: whoever has not recorded its answers
+    by then is taken for dead, and the instructions are handed in again, with `submitted_at` set. Of a rail that works
+    `one_at_a_time` only one process at a time takes instructions.
+    """
+
+    is_local = False
+    most: int
+    lease_seconds: int
+    one_at_a_time: bool = False
+
+    @abstractmethod
+    def is_open(self, *, now: datetime) -> bool:
+        """Whether instructions that were never handed over are taken now."""
+
+    @abstractmethod
+    def hear(self, *, now: datetime) -> Sequence[Notice]:
+        """What the provider has told since; the same notice may come again, no transaction is open."""
+
+    @abstractmethod
+    def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
+        """Takes down what became of the notices; one whose payment nobody knows yet may be told again."""
 
 
 def _money(amount: Decimal | int | Money, currency: str) -> Money:

@@ -1,6 +1,8 @@
 """Which rail a payment method means."""
 
-from rails.base import PaymentRail, SettlementProvider
+from collections.abc import Iterator
+
+from rails.base import LocalRail, PaymentRail, RemoteRail, SettlementProvider
 from rails.internal.rail import InternalLedgerRail
 
 _RAILS: dict[SettlementProvider, PaymentRail] = {rail.get_provider(): rail for rail in (InternalLedgerRail(),)}
@@ -41,8 +43,16 @@ def provider_of(*, method: object) -> SettlementProvider:
 def rail_of(*, provider: SettlementProvider) -> PaymentRail:
     """The rail of a provider; raises RailNotEnabled."""
     rail = _RAILS.get(provider)
-    if rail is None:
+    if rail is None or not rail.is_configured():
         raise RailNotEnabled(provider)
+    return rail
+
+
+def local_rail_for(*, method: object) -> LocalRail:
+    """The rail of a method whose books are ours; raises UnknownRail, and TypeError for a remote one."""
+    rail = rail_for(method=method)
+    if not isinstance(rail, LocalRail):
+        raise TypeError(f"rail {method} is remote")
     return rail
 
 
@@ -53,9 +63,18 @@ def rail_for(*, method: object) -> PaymentRail:
 
 def is_implemented(*, provider: SettlementProvider) -> bool:
     """Whether this installation has the rail at all."""
-    return provider in _RAILS
+    return any(rail.get_provider() is provider for rail in _configured())
 
 
 def enabled_methods() -> list[str]:
     """The words of the methods that can be chosen."""
-    return [provider.method for provider in _RAILS]
+    return [rail.get_provider().method for rail in _configured()]
+
+
+def remote_rails() -> list[RemoteRail]:
+    """The rails whose money is at a provider."""
+    return [rail for rail in _configured() if isinstance(rail, RemoteRail)]
+
+
+def _configured() -> Iterator[PaymentRail]:
+    return (rail for rail in _RAILS.values() if rail.is_configured())

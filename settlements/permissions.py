@@ -27,6 +27,11 @@ class Permission(StrEnum):
     ANNOTATE_SETTLEMENT = "annotate_settlement"
     OVERSEE_DECISIONS = "oversee_decisions"
     MANAGE_INTEGRATIONS = "manage_integrations"
+    CONFIRM_DESTINATION = "confirm_destination"
+    MANAGE_RAILS = "manage_rails"
+    HANDLE_BANK_FILES = "handle_bank_files"
+    CONFIRM_WIRE = "confirm_wire"
+    RESOLVE_PAYMENT = "resolve_payment"
 
     @property
     def full_name(self) -> str:

@@ -87,7 +87,7 @@ class SweepReport:
 
 def pay(rail: str, instructions: Sequence[Instruction], *, now: datetime) -> list[SettlementResult]:
     """Sends instructions down a local rail in the caller's transaction; one result each, in their order."""
-    results = registry.rail_for(method=rail).process_settlements(instructions, now=now) if instructions else []
+    results = registry.local_rail_for(method=rail).process_settlements(instructions, now=now) if instructions else []
     for instruction, result in zip(instructions, results, strict=True):
         if result.success:
             logger.info(

@@ -6,17 +6,15 @@ from datetime import UTC, datetime
 
 from rails import ledger
 from rails.accounts import AccountCode, AccountKey
-from rails.base import Instruction, PaymentRail, SettlementProvider, SettlementResult
+from rails.base import Instruction, LocalRail, SettlementProvider, SettlementResult
 from rails.entries import Entry, Outcome, Posted
 from rails.models import EntryKind
 
 logger = logging.getLogger(__name__)
 
 
-class InternalLedgerRail(PaymentRail):
+class InternalLedgerRail(LocalRail):
     """Books each release once: freight cost against what we owe the recipient (or nobody named yet)."""
-
-    is_local = True
 
     def get_provider(self) -> SettlementProvider:
         return SettlementProvider.INTERNAL_LEDGER

@@ -62,6 +62,11 @@ class MilestoneSettlement(models.Model):
             ("assign_settlement", "Can assign settlements to officers"),
             ("annotate_settlement", "Can add notes and evidence to settlements"),
             ("oversee_decisions", "Can read how officers decide"),
+            ("confirm_destination", "Can confirm or reject where a recipient is paid"),
+            ("manage_rails", "Can switch rails and recipients on and off, and choose default methods"),
+            ("handle_bank_files", "Can hand in the bank's files and reverse entries"),
+            ("confirm_wire", "Can record the bank's word on a wire"),
+            ("resolve_payment", "Can resolve failed and returned payments"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["intent", "event_type"], name="one_settlement_per_intent_and_event"),
