@@ -70,7 +70,8 @@ class Caller:
 
     def state(self) -> tuple[str, str] | None:
         with closing(sqlite3.connect(self.rows)) as base:
-            return base.execute("SELECT sha256, state FROM file").fetchone()
+            row: tuple[str, str] | None = base.execute("SELECT sha256, state FROM file").fetchone()
+            return row
 
     def run(self) -> None:
         if self.state() is None:
@@ -222,7 +223,21 @@ def test_an_outbox_that_vanishes_meanwhile_is_not_a_hand_over(outbox: Path, monk
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", ".hidden", "../up.xml", "a/b", "/etc/passwd", "a b", "a\x00b", "a\n", "é.xml", "x" * 121, "a.receipt"],
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "../up.xml",
+        "a/b",
+        "/etc/passwd",
+        "a b",
+        "a\x00b",
+        "a\n",
+        "é.xml",
+        "x" * 121,
+        "a.receipt",
+    ],
 )
 def test_a_name_is_plain_or_refused(outbox: Path, name: str) -> None:
     with pytest.raises(handover.NameRefused):
