@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any
@@ -37,12 +38,13 @@ def _run(number: int, module: ModuleType, act: Callable[[], None]) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
+    failed = True
     try:
         sys.settrace(trace)
         act()
+        failed = False
+    finally:
         sys.settrace(None)
-    except BaseException:
-        sys.settrace(None)
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
-    os._exit(0)
+        if failed:
+            traceback.print_exc()
+        os._exit(failed)
