@@ -41,6 +41,7 @@ class Environment:
     port: int
     hold_seconds: int
     sweep_seconds: int
+    destination_hold_hours: int
     delivery_seconds: int
     digest_seconds: int
     digest_to: list[str]
@@ -92,6 +93,8 @@ def read(base_dir: Path) -> Environment:
         port=port,
         hold_seconds=_integer(env, "CHAINPAY_HOLD_SECONDS", 86_400, 1, 31 * 86_400),
         sweep_seconds=_integer(env, "CHAINPAY_SWEEP_SECONDS", 300, 1, 86_400),
+        # Without any quarantine a stolen login and one that looks away are enough: in the demo only.
+        destination_hold_hours=_integer(env, "CHAINPAY_DESTINATION_HOLD_HOURS", 72, 0 if demo else 1, 31 * 24),
         delivery_seconds=_integer(env, "CHAINPAY_DELIVERY_SECONDS", 10, 1, 86_400),
         digest_seconds=_integer(env, "CHAINPAY_DIGEST_SECONDS", 900, 1, 86_400),
         digest_to=post.to,

@@ -1,5 +1,6 @@
 """Who gets paid: the only writer of recipients."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -59,13 +60,15 @@ def put(recipient_id: str, name: str, *, actor: str, now: datetime, user: User |
     return recipient, False
 
 
-def set_payouts(*, recipient_id: str, enabled: bool, actor: str, now: datetime, user: User | None = None) -> Recipient:
+def set_payouts(
+    *, recipient_id: str, enabled: bool, actor: str, now: datetime, user: User | None = None, reason: str = ""
+) -> Recipient:
     """Allow or stop payments to a recipient; raises RecipientUnknown."""
     with transaction.atomic():
         recipient = Recipient.objects.select_for_update().filter(recipient_id=recipient_id).first()
         if recipient is None:
             raise RecipientUnknown(recipient_id)
-        _edit(recipient, {"payouts_enabled": enabled}, actor=actor, user=user, now=now)
+        _edit(recipient, {"payouts_enabled": enabled}, actor=actor, user=user, now=now, reason=reason)
     return recipient
 
 
@@ -89,7 +92,22 @@ def _visible(text: str) -> bool:
     return text.isprintable() and not any(character.isspace() for character in text)
 
 
-def _edit(recipient: Recipient, wanted: dict[str, Any], *, actor: str, user: User | None, now: datetime) -> None:
+def edited(
+    recipient: Recipient, changes: Mapping[str, Any], *, reason: str, actor: str, user: User | None, now: datetime
+) -> None:
+    """Records an edit of what belongs to a recipient, which is locked: a new revision voids approvals of the old.
+
+    `changes` is {what: [before, after]}, with every number masked.
+    """
+    recipient.revision += 1
+    recipient.updated_at = now
+    recipient.save(update_fields=["revision", "updated_at"])
+    _record(recipient, changes, reason=reason, actor=actor, user=user)
+
+
+def _edit(
+    recipient: Recipient, wanted: dict[str, Any], *, actor: str, user: User | None, now: datetime, reason: str = ""
+) -> None:
     changes = {
         field: [getattr(recipient, field), value]
         for field, value in wanted.items()
@@ -102,11 +120,18 @@ def _edit(recipient: Recipient, wanted: dict[str, Any], *, actor: str, user: Use
     recipient.revision += 1
     recipient.updated_at = now
     recipient.save(update_fields=[*changes, "revision", "updated_at"])
-    _record(recipient, changes, actor=actor, user=user)
+    _record(recipient, changes, reason=reason, actor=actor, user=user)
 
 
-def _record(recipient: Recipient, changes: dict[str, Any], *, actor: str, user: User | None) -> None:
+def _record(
+    recipient: Recipient, changes: Mapping[str, Any], *, actor: str, user: User | None, reason: str = ""
+) -> None:
     """The database says when, now that the recipient is locked: a payment while this edit waited came before it."""
     RecipientEdit.objects.create(
-        recipient=recipient, edited_by=user, actor=actor, changes=changes, revision=recipient.revision
+        recipient=recipient,
+        edited_by=user,
+        actor=actor,
+        changes=dict(changes),
+        reason=reason,
+        revision=recipient.revision,
     )

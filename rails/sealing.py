@@ -6,12 +6,16 @@ so a new key can be put in front of an old one at any time.
 
 import base64
 import binascii
+import hashlib
+import hmac
 import os
 from collections.abc import Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 _NONCE_BYTES: Final = 12  # NIST SP 800-38D, 5.2.1.1
@@ -46,6 +50,27 @@ def unseal(sealed: str, *, belongs_to: str) -> str:
 def is_current(sealed: str) -> bool:
     """Whether the text is sealed under the key that seals today."""
     return sealed.partition(":")[0] == next(iter(_keys()))
+
+
+def fingerprint(plain: str) -> str:
+    """A keyed hash to find the text by, under the current key: `key id:HMAC-SHA-256`."""
+    return next(iter(fingerprints(plain)))
+
+
+def fingerprints(plain: str) -> list[str]:
+    """The same under each configured key, the current one first: what may stand in the database."""
+    return [f"{key_id}:{_hash(key, plain)}" for key_id, key in _keys().items()]
+
+
+def key_id() -> str:
+    """The name of the key that seals today."""
+    return next(iter(_keys()))
+
+
+def _hash(key: bytes, plain: str) -> str:
+    """Under a key made out of the sealing one: one key is never used for two things."""
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"chainpay fingerprint").derive(key)
+    return hmac.new(derived, plain.encode(), hashlib.sha256).hexdigest()
 
 
 def _keys() -> Mapping[str, bytes]:

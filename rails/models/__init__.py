@@ -1,4 +1,5 @@
 from rails.models.account import Account, AccountKind
+from rails.models.destination import Destination, DestinationState
 from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.recipient import Recipient, RecipientEdit
 from rails.models.switch import RailSwitch
@@ -6,6 +7,8 @@ from rails.models.switch import RailSwitch
 __all__ = [
     "Account",
     "AccountKind",
+    "Destination",
+    "DestinationState",
     "EntryKind",
     "JournalEntry",
     "Posting",

@@ -68,6 +68,7 @@ class RecipientEdit(models.Model):
     edited_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     actor = models.TextField()
     changes = models.JSONField()
+    reason = models.TextField(default="", blank=True)
     revision = models.IntegerField()
     created_at = models.DateTimeField(db_default=Now())
 
