@@ -9,10 +9,9 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
 
-from rails import registry
 from rails.models import Recipient
 from rails.money import Money
-from settlements import audit, event_states, lifecycle, locks, milestones, reasons, schedules, tokens
+from settlements import audit, event_states, lifecycle, locks, methods, milestones, reasons, schedules, tokens
 from settlements.lifecycle import Move
 from settlements.models import (
     FreightToken,
@@ -46,18 +45,6 @@ class ScheduleRefused(Refusal):
     """The schedule can not be built: its shares must sum to exactly 1, each event type once."""
 
     code = "schedule_invalid"
-
-
-class MethodRefused(Refusal):
-    """The payment method is unknown, not enabled, or the recipient has no destination for it."""
-
-    code = "payment_method_unknown"
-
-
-class MethodNotEnabled(MethodRefused):
-    """A known payment method that this installation does not have."""
-
-    code = "payment_method_not_enabled"
 
 
 class IntentCancelled(Refusal):
@@ -94,16 +81,6 @@ class IntentRequest:
     schedule: ScheduleRequest = field(default_factory=ScheduleRequest)
 
 
-def check_method(method: str) -> None:
-    """Raises MethodRefused or MethodNotEnabled unless the method can be chosen."""
-    try:
-        registry.rail_for(method=method)
-    except registry.UnknownRail as error:
-        raise MethodRefused(error.detail, field="payment_method") from error
-    except registry.RailNotEnabled as error:
-        raise MethodNotEnabled(error.detail, field="payment_method") from error
-
-
 def create(
     request: IntentRequest,
     *,
@@ -116,9 +93,9 @@ def create(
 
     `fetched` is the request's token as ChainFreight has it, if it was unknown here; it is stored with the intent.
     Creating an intent and processing an event of the same shipment wait for each other, so neither misses the other.
-    Raises TokenNotFound, TokenNotLive, ScheduleRefused, MethodRefused, RecipientNotFound.
+    Raises TokenNotFound, TokenNotLive, ScheduleRefused, RecipientNotFound, and what `methods.check` raises.
     """
-    check_method(request.payment_method)
+    methods.known(request.payment_method)
     with transaction.atomic():
         if fetched is not None:
             tokens.add(request.freight_token_id, fetched, now=now)
@@ -150,6 +127,8 @@ def _store(
         items = schedules.build(request.schedule.type, tier=tier, amount=request.amount, custom=request.schedule.items)
     except schedules.InvalidSchedule as error:
         raise ScheduleRefused(str(error), field="schedule") from error
+    amounts = [item.amount for item in items if item.amount.minor > 0]
+    methods.check(request.payment_method, amounts=amounts, recipient=recipient)
     intent = PaymentIntent.objects.create(
         freight_token=token,
         shipment_id=token.shipment_id,
@@ -215,13 +194,14 @@ def locked(intent_id: int) -> tuple[PaymentIntent, locks.LockedShipment]:
 def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime) -> None:
     """Chooses the rail for what has not been submitted yet; settlements already submitted keep theirs.
 
-    Raises IntentNotFound, IntentCancelled, MethodRefused, MethodNotEnabled.
+    Raises IntentNotFound, IntentCancelled, and what `methods.check` raises.
     """
-    check_method(method)
+    methods.known(method)
     with transaction.atomic():
         intent, _ = locked(intent_id)
         if intent.payment_method == method:
             return
+        methods.check(method, amounts=_not_submitted(intent_id), recipient=intent.recipient)
         PaymentIntent.objects.filter(pk=intent_id).update(payment_method=method)
         waiting = MilestoneSettlement.objects.filter(intent_id=intent_id, status__in=_NOT_SUBMITTED)
         two = {"approvals_required": Greatest(F("approvals_required"), 2)} if method == WIRE else {}
@@ -237,6 +217,14 @@ def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime
             ],
             now=now,
         )
+
+
+def _not_submitted(intent_id: int) -> list[Money]:
+    """What the intent has yet to pay, milestone by milestone."""
+    submitted = MilestoneSettlement.objects.filter(intent_id=intent_id).exclude(status__in=_NOT_SUBMITTED)
+    items = PaymentScheduleItem.objects.filter(intent_id=intent_id, amount_minor__gt=0)
+    left = items.exclude(event_type__in=submitted.values("event_type"))
+    return [Money(minor, currency) for minor, currency in left.values_list("amount_minor", "currency")]
 
 
 def cancel(intent_id: int, *, reason: str, actor: str, now: datetime) -> int:

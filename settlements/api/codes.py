@@ -19,6 +19,7 @@ class Code:
 
 CODES: Final[Mapping[str, Code]] = MappingProxyType(
     {
+        "account_ambiguous": Code(400, "A wire names IBAN and BIC, or routing and account number, or BIC and number."),
         "bad_request": Code(400, "The request can not be understood at all."),
         "body_incomplete": Code(400, "The body ended before its announced length; send it again."),
         "body_too_large": Code(413, "The body is larger than 64 KiB."),

@@ -5,7 +5,7 @@ from typing import Final
 from settlements import approvals, requests
 from settlements.api.openapi import examples
 from settlements.api.openapi.components import METHOD
-from settlements.api.openapi.intents import INTENT_ANSWER, INTENT_ID, TAG
+from settlements.api.openapi.intents import INTENT_ANSWER, INTENT_ID, METHOD_REFUSALS, TAG
 from settlements.api.openapi.operation import Answer, Body, Operation, query
 from settlements.api.openapi.shapes import (
     INTENT_STATUS,
@@ -26,7 +26,7 @@ from settlements.api.openapi.shapes import (
     whole,
     words,
 )
-from settlements.intents import IntentCancelled, MethodNotEnabled, MethodRefused, NothingToCancel
+from settlements.intents import IntentCancelled, NothingToCancel
 from settlements.locks import IntentNotFound
 from settlements.permissions import Scope
 
@@ -170,7 +170,7 @@ OPERATIONS: Final = (
         parameters=(INTENT_ID, query("method", METHOD, "Instead of the body.")),
         body=Body(schema=sent(method=METHOD), examples={"ledger": {"method": "internal_ledger"}}, required=False),
         answers=(INTENT_ANSWER,),
-        refusals=(IntentNotFound, IntentCancelled, MethodRefused, MethodNotEnabled, "method_ambiguous"),
+        refusals=(IntentNotFound, IntentCancelled, *METHOD_REFUSALS, "method_ambiguous"),
     ),
     Operation(
         method="POST",

@@ -3,6 +3,7 @@
 from typing import Final
 
 from rails.base import SettlementProvider
+from settlements.api.openapi import destinations
 from settlements.api.openapi.shapes import (
     AMOUNT,
     CURRENCY,
@@ -154,7 +155,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
     "Recipient": answered(
         recipient_id=shown(),
         name=shown(),
-        destinations={"type": "object", "description": "Per payment method, masked; none is needed yet."},
+        destinations=destinations.ANSWERED,
         payouts_enabled=boolean(),
         created_at=moment(),
         updated_at=moment(),

@@ -24,12 +24,14 @@ from settlements.api.openapi.shapes import (
     words,
 )
 from settlements.idempotency import KeyReused
-from settlements.intents import MethodNotEnabled, MethodRefused, ScheduleRefused, TokenNotLive
+from settlements.intents import ScheduleRefused, TokenNotLive
 from settlements.locks import IntentNotFound
+from settlements.methods import DestinationMissing, MethodCannotPay, MethodNotEnabled, MethodRefused
 from settlements.permissions import Scope
 from settlements.statuses import EventType, ScheduleType
 from settlements.tokens import RecipientNotFound, TokenNotFound
 
+METHOD_REFUSALS: Final = (MethodRefused, MethodNotEnabled, MethodCannotPay, DestinationMissing)
 TAG: Final = "Payment intents"
 INTENT_ID: Final = path_id("id", "The intent's id.", 11)
 INTENT_ANSWER: Final = Answer(
@@ -107,7 +109,7 @@ OPERATIONS: Final = (
             ),
         ),
         refusals=(
-            TokenNotFound, TokenNotLive, RecipientNotFound, MethodRefused, MethodNotEnabled, ScheduleRefused, KeyReused,
+            TokenNotFound, TokenNotLive, RecipientNotFound, *METHOD_REFUSALS, ScheduleRefused, KeyReused,
             "items_not_allowed",
         ),
         nested=("items", "type", "event_type", "share"),

@@ -2,10 +2,10 @@
 
 from typing import Any, Final
 
-from settlements.api.openapi import examples
+from settlements.api.openapi import destinations, examples
 from settlements.api.openapi.operation import Answer, Body, Operation, path_id, path_text
 from settlements.api.openapi.shapes import SCORE_SENT, nullable, ref, sent, text, upstream_id
-from settlements.intents import MethodNotEnabled, MethodRefused
+from settlements.methods import MethodRefused
 from settlements.permissions import Scope
 from settlements.tokens import RecipientNotFound, ShipmentMissing, TokenMoved, TokenNotFound
 
@@ -13,7 +13,10 @@ _TAG: Final = "Tokens and recipients"
 _TOKEN_ID: Final = path_id("id", "The upstream's token id.", 42)
 _RECIPIENT_ID: Final = path_text("recipient_id", "1 to 200 visible characters without spaces.", "acme-haulage")
 _TOKEN: Final[dict[str, Any]] = {"schema": ref("FreightToken"), "examples": {"token": examples.TOKEN}}
-_RECIPIENT: Final[dict[str, Any]] = {"schema": ref("Recipient"), "examples": {"recipient": examples.RECIPIENT}}
+_RECIPIENT: Final[dict[str, Any]] = {
+    "schema": ref("Recipient"),
+    "examples": {"recipient": {**examples.RECIPIENT, "destinations": destinations.EXAMPLE}},
+}
 
 OPERATIONS: Final = (
     Operation(
@@ -73,23 +76,28 @@ OPERATIONS: Final = (
         id="putRecipient",
         tag=_TAG,
         summary="Push a recipient",
-        description="Creates or renames. The internal ledger needs no destination, and other rails are not enabled.",
+        description="Creates, renames, and proposes destinations. The first ones of a recipient that was never paid "
+        "are usable at once. A change waits until another person of ours has confirmed it and its quarantine is over; "
+        "nothing is paid to the old destination meanwhile. A repetition changes nothing.",
         scope=Scope.RECIPIENTS_WRITE,
         parameters=(_RECIPIENT_ID,),
         body=Body(
             schema=sent(
                 required=("name",),
                 name=text(),
-                destinations={"type": ["object", "null"], "maxProperties": 0, "description": "None is needed yet."},
+                destinations=destinations.SENT,
             ),
-            examples={"recipient": {"name": "Acme Haulage"}},
+            examples={
+                "recipient": {"name": "Acme Haulage"},
+                "bank account": {"name": "Acme Haulage", "destinations": destinations.EXAMPLE_SENT},
+            },
         ),
         answers=(
             Answer(status=200, says="The recipient as it is now.", **_RECIPIENT),
             Answer(status=201, says="The new recipient.", **_RECIPIENT),
         ),
-        refusals=(MethodRefused, MethodNotEnabled, "destination_not_needed"),
-        nested=("recipient_id",),
+        refusals=(MethodRefused, "destination_not_needed", "account_ambiguous"),
+        nested=("recipient_id", *destinations.FIELDS),
     ),
     Operation(
         method="GET",

@@ -1,0 +1,129 @@
+"""Which payment method an intent may be given: one that is there, can pay the amounts, and has a place for them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from rails import registry
+from rails.base import Applied, Instruction, Notice, RemoteRail, SettlementProvider, SettlementResult
+from rails.money import Money
+from settlements.models import MilestoneSettlement, PaymentIntent
+from tests.flows.conftest import Api
+from tests.rails.test_routing import ACH
+
+
+class DollarsOnly(RemoteRail):
+    """ACH without a bank: takes dollars, from 1.00 on."""
+
+    most, lease_seconds = 100, 60
+
+    def get_provider(self) -> SettlementProvider:
+        return SettlementProvider.ACH
+
+    def cannot_pay(self, amount: Money) -> str:
+        if amount.currency != "USD":
+            return "it pays US dollars only"
+        return "" if amount.minor >= 100 else "it pays no less than 1.00 USD"
+
+    def process_settlements(
+        self, instructions: Sequence[Instruction], *, now: datetime | None = None
+    ) -> list[SettlementResult]:
+        raise AssertionError("nothing is submitted here")
+
+    def is_open(self, *, now: datetime) -> bool:
+        return False
+
+    def hear(self, *, now: datetime) -> list[Notice]:
+        return []
+
+    def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _ach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._RAILS, SettlementProvider.ACH, DollarsOnly())
+
+
+@pytest.fixture
+def payee(api: Api) -> str:
+    api.put("/recipients/R-1", {"name": "Acme", "destinations": {"ach": ACH}})
+    api.put("/recipients/R-2", {"name": "Bozza"})
+    return "R-1"
+
+
+def refused(answer: Any) -> tuple[str, str]:
+    assert answer.status_code == 400, answer.content
+    return answer.json()["code"], answer.json()["field"]
+
+
+def create(api: Api, **fields: Any) -> Any:
+    token, _ = api.token()
+    return api.post("/payment_intents", {"freight_token_id": token, "amount": 100, **fields})
+
+
+def choose(api: Api, intent: int, method: str) -> Any:
+    return api.post(f"/payment_intents/{intent}/set_payment_method", {"method": method})
+
+
+def test_an_intent_may_be_paid_to_a_destination(api: Api, payee: str) -> None:
+    answer = create(api, payment_method="ach", recipient_id=payee)
+    assert (answer.status_code, answer.json()["payment_method"]) == (201, "ach")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"payment_method": "cash"}, "payment_method_unknown"),
+        ({"payment_method": "wire"}, "payment_method_not_enabled"),
+        ({"payment_method": "ach"}, "destination_missing"),
+        ({"payment_method": "ach", "recipient_id": "R-2"}, "destination_missing"),
+        ({"payment_method": "ach", "recipient_id": "R-1", "currency": "EUR"}, "payment_method_cannot_pay"),
+        ({"payment_method": "ach", "recipient_id": "R-1", "amount": 9}, "payment_method_cannot_pay"),
+    ],
+)
+def test_an_intent_that_could_never_be_paid_is_refused(api: Api, payee: str, fields: dict[str, Any], code: str) -> None:
+    assert refused(create(api, **fields)) == (code, "payment_method")
+    assert not PaymentIntent.objects.exists()
+
+
+def test_a_method_is_chosen_later_by_the_same_rules(api: Api, payee: str) -> None:
+    intent = create(api, recipient_id=payee).json()["id"]
+    assert choose(api, intent, "ach").json()["payment_method"] == "ach"
+    assert choose(api, intent, "ach").status_code == 200
+    assert refused(choose(api, intent, "cash"))[0] == "payment_method_unknown"
+    assert refused(choose(api, intent, "stripe"))[0] == "payment_method_not_enabled"
+    others = [create(api, recipient_id="R-2"), create(api), create(api, recipient_id=payee, currency="EUR")]
+    codes = [refused(choose(api, other.json()["id"], "ach"))[0] for other in others]
+    assert codes == ["destination_missing", "destination_missing", "payment_method_cannot_pay"]
+
+
+def test_what_was_submitted_keeps_its_rail_and_counts_no_more(api: Api, payee: str) -> None:
+    token, shipment = api.token()
+    # 0.50 at pickup are less than ACH pays; what is left is not.
+    custom = {
+        "type": "custom",
+        "items": [
+            {"event_type": "PICKUP_CONFIRMED", "share": "0.005"},
+            {"event_type": "POD_CONFIRMED", "share": "0.995"},
+        ],
+    }
+    intent = api.intent(token, 100, recipient_id=payee, schedule=custom)
+    assert refused(choose(api, intent, "ach"))[0] == "payment_method_cannot_pay"
+    api.event(shipment, "PICKUP_CONFIRMED")
+    assert api.milestones(intent)["PICKUP_CONFIRMED"]["status"] == "approved"
+    assert choose(api, intent, "ach").status_code == 200
+    assert MilestoneSettlement.objects.get().rail == "internal_ledger"
+
+
+def test_a_destination_that_waits_for_confirmation_may_be_chosen(api: Api, payee: str) -> None:
+    api.put("/recipients/R-1", {"name": "Acme", "destinations": {"ach": {**ACH, "account_number": "5544332211"}}})
+    intent = create(api, recipient_id=payee).json()["id"]
+    assert choose(api, intent, "ach").status_code == 200
+
+
+def test_a_destination_that_was_closed_may_not(api: Api, payee: str) -> None:
+    api.put("/recipients/R-1", {"name": "Acme", "destinations": {"ach": None}})
+    assert refused(create(api, payment_method="ach", recipient_id=payee))[0] == "destination_missing"
