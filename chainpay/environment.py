@@ -9,9 +9,10 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from chainpay import encryption_keys, mail
+from chainpay import encryption_keys, mail, wire
 from chainpay.embedded import paths
 from rails.money import EXPONENTS, Money, MoneyError
+from rails.wire.configuration import WireConfiguration
 from settlements import addresses
 from settlements.addresses import CallRefused
 
@@ -61,6 +62,7 @@ class Environment:
     login_failures: int
     lockout_minutes: int
     trusted_proxies: int
+    wire: WireConfiguration | None
     log_level: str
 
 
@@ -114,6 +116,7 @@ def read(base_dir: Path) -> Environment:
         login_failures=_integer(env, "CHAINPAY_LOGIN_FAILURES", 5, 1, 100),
         lockout_minutes=_integer(env, "CHAINPAY_LOCKOUT_MINUTES", 15, 1, 24 * 60),
         trusted_proxies=_integer(env, "CHAINPAY_TRUSTED_PROXIES", 0, 0, 10),
+        wire=wire.read(env, var, demo=demo),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 

@@ -22,6 +22,8 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -114,6 +116,38 @@ def hand_over(outbox: Path, name: str, sha256: str) -> Handed:
         os.fsync(out)
         os.fsync(staging)
     return Handed.NOW if moved else Handed.BEFORE
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that lies staged, and since when."""
+
+    name: str
+    since: datetime
+
+
+def staged(outbox: Path) -> list[Staged]:
+    """What lies staged and was not handed over. Raises OutboxUnusable."""
+    with _opened(outbox) as (_, staging):
+        found = [
+            (name, os.stat(name, dir_fd=staging, follow_symlinks=False))
+            for name in sorted(os.listdir(staging))
+            if _NAME.fullmatch(name.removeprefix(".")) and not name.endswith(RECEIPT)
+        ]
+    return [Staged(name, datetime.fromtimestamp(stats.st_mtime, UTC)) for name, stats in found]
+
+
+def discard(outbox: Path, name: str) -> None:
+    """Removes a staged file that no row knows, so that it is never handed over; the caller knows that no row will.
+
+    Raises OutboxUnusable.
+    """
+    check_name(name.removeprefix("."))
+    with _opened(outbox) as (_, staging):
+        for each in (f"{name}{RECEIPT}", name):  # without its receipt it can not be handed over
+            with suppress(FileNotFoundError):
+                os.unlink(each, dir_fd=staging)
+        os.fsync(staging)
 
 
 @contextmanager

@@ -3,6 +3,7 @@ from rails.models.destination import Destination, DestinationState
 from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.recipient import Recipient, RecipientEdit
 from rails.models.switch import RailSwitch
+from rails.models.wire import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 
 __all__ = [
     "Account",
@@ -15,4 +16,11 @@ __all__ = [
     "RailSwitch",
     "Recipient",
     "RecipientEdit",
+    "WireAnswer",
+    "WireEntry",
+    "WireEvidence",
+    "WireFile",
+    "WireFileState",
+    "WireMessage",
+    "WireWord",
 ]

@@ -16,7 +16,7 @@ from rails.wire.parties import BankAccount, Party
 
 CHARGES: Final = ("SHAR", "DEBT", "SLEV")
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
-_MOST_CUT_OFFS: Final = 96
+_MOST_CUT_OFFS: Final = 288
 
 
 class ConfigurationRefused(ValueError):
@@ -27,7 +27,7 @@ class ConfigurationRefused(ValueError):
 class DebtorAccount:
     """Our account in one currency, and when the files that pay from it are made.
 
-    `cut_offs` are times of day in `zone`, ascending; `charges` says who pays the banks (ISO 20022 ChargeBearerType1Code).
+    `cut_offs` are times of day in `zone`, ascending; `charges` says who pays the banks (ChargeBearerType1Code).
     """
 
     currency: str
@@ -59,8 +59,8 @@ class WireConfiguration:
         window_minutes: int,
         every_day: bool,
     ) -> Self:
-        """Out of decoded JSON: `{"name", "street", "building_number", "postal_code", "town", "country"}` and
-        `{"USD": {"account_number", "routing_number", "cut_offs": ["16:30"], "time_zone"}, "EUR": {"iban", "bic", ...}}`.
+        """Out of decoded JSON: `{"name", "street", "building_number", "postal_code", "town", "country"}`, and by currency
+        `{"USD": {"account_number", "routing_number", "cut_offs", "time_zone", "charges"}, "EUR": {"iban", "bic", ...}}`.
 
         Raises ConfigurationRefused.
         """

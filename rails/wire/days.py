@@ -9,7 +9,6 @@ from typing import Any, Final
 import holidays
 
 
-
 def _country(code: str, *categories: str, subdivision: str | None = None) -> Callable[[], Any]:
     return lambda: holidays.country_holidays(code, subdiv=subdivision, categories=categories or None)
 
@@ -40,5 +39,3 @@ def is_banking_day(currency: str, day: date) -> bool:
     """Whether large payments in the currency are settled on this day."""
     calendar = _calendar(currency)
     return day.weekday() not in calendar.weekend and day not in calendar
-
-

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from rails import destinations, sealing
+from rails import destinations
 from rails.base import Instruction
 from rails.models import Destination
 from rails.money import Money
@@ -46,7 +46,7 @@ def reference_of(milestone_id: int, attempt_number: int) -> str:
 
 
 def transfer_of(instruction: Instruction, destination: Destination | None) -> Transfer:
-    """The wire for an instruction to a destination. Raises Unpayable."""
+    """The wire for an instruction to a destination. Raises Unpayable, and CannotUnseal when a key is not configured."""
     if destination is None:
         raise Unpayable("the recipient has no usable destination for wire")
     if destination.rail != "wire" or destination.recipient_id != instruction.recipient_id:
@@ -64,8 +64,6 @@ def transfer_of(instruction: Instruction, destination: Destination | None) -> Tr
         )
     except CannotBeWritten as error:
         raise Unpayable(f"the destination of the recipient: {error}") from error
-    except sealing.CannotUnseal as error:
-        raise Unpayable("the recipient's account number can not be read with the configured keys") from error
 
 
 def as_banks_write(party: Party) -> Party:
