@@ -4,11 +4,8 @@ from collections.abc import Iterator
 
 from rails.base import LocalRail, PaymentRail, RemoteRail, SettlementProvider
 from rails.internal.rail import InternalLedgerRail
-from rails.wire.rail import WireRail
 
-_RAILS: dict[SettlementProvider, PaymentRail] = {
-    rail.get_provider(): rail for rail in (InternalLedgerRail(), WireRail())
-}
+_RAILS: dict[SettlementProvider, PaymentRail] = {rail.get_provider(): rail for rail in (InternalLedgerRail(),)}
 
 
 class UnknownRail(ValueError):

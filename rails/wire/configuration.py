@@ -59,8 +59,8 @@ class WireConfiguration:
         window_minutes: int,
         every_day: bool,
     ) -> Self:
-        """Out of decoded JSON: `{"name", "street", "building_number", "postal_code", "town", "country"}`, and by currency
-        `{"USD": {"account_number", "routing_number", "cut_offs", "time_zone", "charges"}, "EUR": {"iban", "bic", ...}}`.
+        """Out of decoded JSON: who pays (name, street, building_number, postal_code, town, country), and by currency
+        from where (iban and bic, or account_number and routing_number or bic; cut_offs, time_zone, charges).
 
         Raises ConfigurationRefused.
         """

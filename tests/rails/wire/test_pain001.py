@@ -28,6 +28,7 @@ SCHEMA = Path(pain001.__file__).with_name("schema") / "pain.001.001.09.xsd"
 BLNS = json.loads((Path(__file__).parents[2] / "data" / "blns" / "blns.json").read_text())
 PARTY = Party(name="Bozza Spedition GmbH", town="Hamburg", country="DE", street="Hafenstrasse", building_number="12")
 IBAN = BankAccount(number="DE89370400440532013000", is_iban=True, bic="COBADEFFXXX")
+SEVEN_THOUSAND = Money(700_000, "USD")
 FEDWIRE = BankAccount(number="5512345678", is_iban=False, routing_number="121000248")
 
 
@@ -41,7 +42,7 @@ def configuration(tmp_path_factory: pytest.TempPathFactory) -> WireConfiguration
     return configured(tmp_path_factory.mktemp("wire"))
 
 
-def transfer(number: int = 1, amount: Money = Money(700_000, "USD"), **changes: Any) -> Transfer:
+def transfer(number: int = 1, amount: Money = SEVEN_THOUSAND, **changes: Any) -> Transfer:
     made = Transfer(
         milestone_id=number,
         attempt_number=1,
@@ -179,7 +180,8 @@ def test_letters_lose_their_marks(text: str, becomes: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "...", "株式会社", "Перевозки", "a\nb", "a\x00b", "a\u202eb", "😀", "<Nm>", "a;b", "x" * 141, "a\tb"]
+    "text",
+    ["", " ", "...", "株式会社", "Перевозки", "a\nb", "a\x00b", "a\u202eb", "😀", "<Nm>", "a;b", "x" * 141, "a\tb"],
 )
 def test_what_banks_do_not_carry_is_refused_and_not_guessed_at(text: str) -> None:
     with pytest.raises(CannotBeWritten):
