@@ -47,6 +47,11 @@ def unseal(sealed: str, *, belongs_to: str) -> str:
         raise CannotUnseal(f"{belongs_to} was not sealed under key {key_id!r} for this row") from error
 
 
+def reseal(sealed: str, *, belongs_to: str) -> str:
+    """The same text under the current key. Raises CannotUnseal."""
+    return seal(unseal(sealed, belongs_to=belongs_to), belongs_to=belongs_to)
+
+
 def is_current(sealed: str) -> bool:
     """Whether the text is sealed under the key that seals today."""
     return sealed.partition(":")[0] == next(iter(_keys()))

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, OuterRef, Q
 
 from rails import sealing
+from rails.resealing import SealedColumn
 from settlements import signatures
 from settlements.models import EventSource, SourceSecret
 from settlements.models.event_source import MOST_PER_SECOND
@@ -26,6 +27,8 @@ DEFAULT_OF_A_CARRIER: Final = tuple(word for word in EVENT_WORDS if word != Even
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 MOST_LIVE_SECRETS: Final = 10
+_LABEL: Final = "source_secret"
+SEALED: Final = SealedColumn("secrets of event sources", table="settlements_sourcesecret", label=_LABEL)
 _HINT_CHARACTERS: Final = 4
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
 _MOST_REMEMBERED: Final = 10_000
@@ -285,7 +288,7 @@ def _add_secret(row: EventSource, *, actor: str, now: datetime) -> str:
 
 
 def _label(secret_id: int) -> str:
-    return f"source_secret:{secret_id}"
+    return f"{_LABEL}:{secret_id}"
 
 
 def _locked(source_id: int, *, revision: int | None = None) -> EventSource:

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from rails import sealing
+from rails.resealing import SealedColumn
 from settlements import calling, signatures
 from settlements.models import Subscriber, SubscriberSecret
 from settlements.refusals import Kind, Refusal
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 OVERLAP: Final = timedelta(hours=24)
 LONGEST_OVERLAP: Final = timedelta(days=30)
 MOST_LIVE_SECRETS: Final = 10
+_LABEL: Final = "subscriber_secret"
+SEALED: Final = SealedColumn("secrets of subscribers", table="settlements_subscribersecret", label=_LABEL)
 _HINT_CHARACTERS: Final = 4
 
 
@@ -155,7 +158,7 @@ def _add_secret(row: Subscriber, *, actor: str, now: datetime) -> str:
 
 
 def _label(secret_id: int) -> str:
-    return f"subscriber_secret:{secret_id}"
+    return f"{_LABEL}:{secret_id}"
 
 
 def _locked(subscriber_id: int) -> Subscriber:

@@ -103,10 +103,15 @@ def has_second_factor(
     return Authenticator.objects.filter(user_id=user.pk, type__in=types).exists()
 
 
+def owner_label(user_id: int | None) -> str:
+    """What the secrets of a person's second factors are bound to."""
+    return f"second_factor:{'nobody' if user_id is None else user_id}"
+
+
 def _owner() -> str:
     """Whose secret this request is about: who is logged in, or who has shown a password and is about to be."""
     request = context.request
     if request.user.is_authenticated:
-        return f"second_factor:{request.user.pk}"
+        return owner_label(request.user.pk)
     login = unstash_login(request, peek=True)
-    return f"second_factor:{login.user.pk}" if login and login.user else "second_factor:nobody"
+    return owner_label(login.user.pk if login and login.user else None)

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from settlements.models import guards
-from settlements.models.source_guards import ENDS_ONCE, REVISION_RISES
+from settlements.models.source_guards import ENDS_ONCE, REVISION_RISES, SEALED_ONCE_PER_KEY
 from settlements.values import NAME
 
 MOST_PER_SECOND = 100_000
@@ -70,6 +70,7 @@ class SourceSecret(models.Model):
             *guards.never_removed(),
             guards.fixed("id", "source_id", "hint", "created_by", "created_at"),
             ENDS_ONCE,
+            SEALED_ONCE_PER_KEY,
         ]
 
     def __str__(self) -> str:

@@ -33,6 +33,21 @@ ENDS_ONCE = Guard(
     """,
 )
 
+# Written once, after the row it is bound to; from then on only under another key. Whether the text is still the same,
+# nobody knows but who has the keys.
+SEALED_ONCE_PER_KEY = Guard(
+    name="sealed_once_per_key",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    func=f"""
+        IF NEW.sealed <> OLD.sealed AND OLD.sealed <> ''
+           AND split_part(NEW.sealed, ':', 1) = split_part(OLD.sealed, ':', 1) THEN
+            {refuse("a secret is sealed anew under another key only")}
+        END IF;
+        RETURN NEW;
+    """,
+)
+
 # A platform source whose list is empty may post every type.
 EVENT_ROW = Guard(
     name="words_are_known",

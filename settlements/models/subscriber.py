@@ -8,7 +8,7 @@ from rails.wording import in_words
 from settlements.models import guards
 from settlements.models.audit_event import AuditEvent
 from settlements.models.settlement import MilestoneSettlement
-from settlements.models.source_guards import ENDS_ONCE
+from settlements.models.source_guards import ENDS_ONCE, SEALED_ONCE_PER_KEY
 from settlements.models.subscriber_guards import DELIVERY_EDGES, DELIVERY_ROW
 from settlements.statuses import PLATFORM_NEWS, SETTLEMENT_NEWS, TO_SUBSCRIBE, DeliveryState
 from settlements.values import NAME
@@ -72,6 +72,7 @@ class SubscriberSecret(models.Model):
             *guards.never_removed(),
             guards.fixed("id", "subscriber_id", "hint", "created_by", "created_at"),
             ENDS_ONCE,
+            SEALED_ONCE_PER_KEY,
         ]
 
     def __str__(self) -> str:
