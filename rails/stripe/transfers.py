@@ -1,0 +1,141 @@
+"""A transfer as Stripe shows it, and whether it is the one that we ordered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Self
+
+from rails.money import Money
+from rails.stripe import currencies
+from rails.stripe.failures import Lost
+
+SETTLEMENT: Final = "chainpay_settlement"
+ATTEMPT: Final = "chainpay_attempt"
+INSTALLATION: Final = "chainpay_installation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What we ask Stripe to transfer; `mark` tells this installation's settlements from those of any other."""
+
+    mark: str
+    milestone_id: int
+    attempt_number: int
+    amount: Money
+    account: str
+
+    @property
+    def group(self) -> str:
+        """All transfers of one settlement, whatever the attempt."""
+        return group_of(self.mark, self.milestone_id)
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: one attempt is one transfer, however often it is submitted."""
+        return f"{self.group}-attempt-{self.attempt_number}"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters, the same at every submission."""
+        integer, currency = currencies.to_stripe(self.amount)
+        return {
+            "amount": integer,
+            "currency": currency,
+            "destination": self.account,
+            "transfer_group": self.group,
+            "description": f"Milestone settlement {self.milestone_id}",
+            "metadata": {
+                SETTLEMENT: str(self.milestone_id),
+                ATTEMPT: str(self.attempt_number),
+                INSTALLATION: self.mark,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What Stripe has, in Stripe's own integers; `attempt` is None for one that we did not make."""
+
+    id: str
+    integer: int
+    currency: str
+    reversed: int
+    account: str
+    payment: str
+    group: str
+    milestone: str
+    attempt: int | None
+    mark: str
+    created: datetime
+
+    @classmethod
+    def read(cls, shown: Mapping[str, Any]) -> Self:
+        """The transfer in an answer of Stripe's. Raises Lost for one that makes no sense."""
+        try:
+            metadata = shown.get("metadata") or {}
+            attempt = str(metadata.get(ATTEMPT, ""))
+            return cls(
+                id=_text(shown["id"]),
+                integer=_integer(shown["amount"]),
+                currency=_text(shown["currency"]),
+                reversed=_integer(shown["amount_reversed"]),
+                account=id_of(shown.get("destination")),
+                payment=id_of(shown.get("destination_payment")),
+                group=str(shown.get("transfer_group") or ""),
+                milestone=str(metadata.get(SETTLEMENT, "")),
+                attempt=int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 6 else None,
+                mark=str(metadata.get(INSTALLATION, "")),
+                created=datetime.fromtimestamp(_integer(shown["created"]), UTC),
+            )
+        except (KeyError, TypeError, AttributeError, OverflowError, OSError, ValueError) as error:
+            raise Lost("a transfer of Stripe's that makes no sense") from error
+
+    @property
+    def is_out(self) -> bool:
+        """Whether any of it has not come back."""
+        return self.reversed < self.integer
+
+    @property
+    def milestone_id(self) -> int | None:
+        """The settlement it was made for, by its own metadata."""
+        return int(self.milestone) if self.milestone.isascii() and self.milestone.isdigit() else None
+
+    def is_exactly(self, order: Order) -> bool:
+        """Whether it is what was ordered: amount, currency, account, settlement and attempt."""
+        return (self.integer, self.currency, self.account, self.group, self.milestone, self.attempt) == (
+            *currencies.to_stripe(order.amount),
+            order.account,
+            order.group,
+            str(order.milestone_id),
+            order.attempt_number,
+        )
+
+    def in_words(self) -> str:
+        """For a person who has to compare."""
+        try:
+            amount = str(currencies.from_stripe(self.integer, self.currency))
+        except currencies.NotStripes:
+            amount = f"{self.integer} {self.currency}"
+        return f"{self.id} of {amount} to {self.account or 'nobody'}"
+
+
+def group_of(mark: str, milestone_id: int) -> str:
+    """The transfer group of a settlement."""
+    return f"chainpay-{mark}-settlement-{milestone_id}"
+
+
+def id_of(value: Any) -> str:
+    """The id of an object that may be shown in full."""
+    return str((value.get("id") if isinstance(value, Mapping) else value) or "")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("no text")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("no integer")
+    return value
