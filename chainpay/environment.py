@@ -9,9 +9,10 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from chainpay import encryption_keys, mail, wire
+from chainpay import encryption_keys, mail, stripe_settings, wire
 from chainpay.embedded import paths
 from rails.money import EXPONENTS, Money, MoneyError
+from rails.stripe.configuration import StripeSettings
 from rails.wire.configuration import WireConfiguration
 from settlements import addresses
 from settlements.addresses import CallRefused
@@ -63,6 +64,7 @@ class Environment:
     lockout_minutes: int
     trusted_proxies: int
     wire: WireConfiguration | None
+    stripe: StripeSettings
     log_level: str
 
 
@@ -117,6 +119,7 @@ def read(base_dir: Path) -> Environment:
         lockout_minutes=_integer(env, "CHAINPAY_LOCKOUT_MINUTES", 15, 1, 24 * 60),
         trusted_proxies=_integer(env, "CHAINPAY_TRUSTED_PROXIES", 0, 0, 10),
         wire=wire.read(env, var, demo=demo),
+        stripe=stripe_settings.read(env),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 

@@ -41,6 +41,7 @@ CHAINPAY_LOGIN_FAILURES = ENVIRONMENT.login_failures
 CHAINPAY_LOCKOUT_MINUTES = ENVIRONMENT.lockout_minutes
 CHAINPAY_TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 WIRE = ENVIRONMENT.wire
+CHAINPAY_STRIPE = ENVIRONMENT.stripe
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -240,8 +241,8 @@ LOGGING = {
     "filters": {"request_id": {"()": "settlements.api.request_ids.RequestIdFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
-    # Its warnings repeat whole URLs, and a query may hold a secret.
-    "loggers": {"urllib3": {"level": "ERROR"}},
+    # The warnings of urllib3 repeat whole URLs, and a query may hold a secret; Stripe's library logs whole answers.
+    "loggers": {"urllib3": {"level": "ERROR"}, "stripe": {"level": "WARNING"}},
 }
 
 CELERY_BROKER_URL = ENVIRONMENT.redis_url

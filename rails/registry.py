@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 from rails.base import LocalRail, PaymentRail, RemoteRail, SettlementProvider
 from rails.internal.rail import InternalLedgerRail
+from rails.stripe.rail import StripeRail
 
-_RAILS: dict[SettlementProvider, PaymentRail] = {rail.get_provider(): rail for rail in (InternalLedgerRail(),)}
+_RAILS: dict[SettlementProvider, PaymentRail] = {
+    rail.get_provider(): rail for rail in (InternalLedgerRail(), StripeRail())
+}
 
 
 class UnknownRail(ValueError):

@@ -2,6 +2,7 @@ from rails.models.account import Account, AccountKind
 from rails.models.destination import Destination, DestinationState
 from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.recipient import Recipient, RecipientEdit
+from rails.models.stripe import StripeInstallation
 from rails.models.switch import RailSwitch
 from rails.models.wire import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 
@@ -16,6 +17,7 @@ __all__ = [
     "RailSwitch",
     "Recipient",
     "RecipientEdit",
+    "StripeInstallation",
     "WireAnswer",
     "WireEntry",
     "WireEvidence",

@@ -66,9 +66,7 @@ class StripeClient:
         session.trust_env = False
         session.mount("http://", HTTPAdapter(pool_maxsize=THREADS))
         session.mount("https://", HTTPAdapter(pool_maxsize=THREADS))
-        http = stripe.RequestsClient(
-            timeout=(configured.connect_seconds, configured.read_seconds), session=session
-        )
+        http = stripe.RequestsClient(timeout=(configured.connect_seconds, configured.read_seconds), session=session)
         self._stripe = stripe.StripeClient(
             configured.api_key, base_addresses={"api": configured.api_base}, max_network_retries=0, http_client=http
         )

@@ -26,7 +26,6 @@ class StripeSettings:
     read_seconds: int = 8
     lookup_lag_seconds: int = 5
     poll_seconds: int = 300
-    reconcile_hours: int = 24
 
     @property
     def call_seconds(self) -> int:

@@ -4,25 +4,17 @@ Settlements are counted from 1 in every database. Without the mark another datab
 find our transfers when it looks its own settlements up, and take them for paid.
 """
 
-from django.db import connection
+import secrets
 
-_MARK = """
-    WITH made AS (
-        INSERT INTO rails_stripeinstallation (only_one, mark, created_at)
-        VALUES (true, substr(replace(gen_random_uuid()::text, '-', ''), 1, 12), now())
-        ON CONFLICT (only_one) DO NOTHING RETURNING mark
-    )
-    SELECT mark FROM made UNION ALL SELECT mark FROM rails_stripeinstallation LIMIT 1
-"""
+from rails.models import StripeInstallation
 
 
 def mark() -> str:
     """Twelve hexadecimal digits, made when they are first asked for and then kept with the books."""
-    with connection.cursor() as cursor:
-        for _ in range(2):
-            # Whoever loses the race of the first two sees the other's row only in its next statement.
-            cursor.execute(_MARK)
-            row = cursor.fetchone()
-            if row is not None:
-                return str(row[0])
-    raise LookupError("this installation has no mark")
+    known = StripeInstallation.objects.values_list("mark", flat=True).first()
+    if known is None:
+        made = StripeInstallation(mark=secrets.token_hex(6))
+        # Of two that ask at once for the first time the second finds what the first has made.
+        StripeInstallation.objects.bulk_create([made], ignore_conflicts=True)
+        known = StripeInstallation.objects.values_list("mark", flat=True).get()
+    return known

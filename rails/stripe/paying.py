@@ -11,7 +11,7 @@ from typing import Final
 
 from rails.base import Answer, NotYet, OutcomeUnknown, SettlementProvider, SettlementResult
 from rails.stripe.client import Deadline, StripeClient
-from rails.stripe.failures import CallFailed, DidNothing, KeyReused, Lost, Refused
+from rails.stripe.failures import CallFailed, KeyReused, Lost, Refused
 from rails.stripe.transfers import Order, Transfer
 
 PROVIDER: Final = SettlementProvider.STRIPE
@@ -41,7 +41,8 @@ class Payer:
                 return self._after_the_key(order, submitted_at)
             return self._submitted(order)
         except CallFailed as failed:
-            if submitted_at is None and not isinstance(failed, Lost):
+            # Whoever submits answers for what it submitted: what ends here ended before.
+            if submitted_at is None:
                 return NotYet(PROVIDER, order.milestone_id, failed.detail)
             return unknown(order, failed.detail)
 
@@ -94,7 +95,7 @@ class Payer:
             return None
 
     def _looked_up(self, order: Order, *, may_be_there: bool) -> Answer | None:
-        """What the settlement's transfers at Stripe say of this attempt; None if they say nothing. Raises CallFailed."""
+        """What the settlement's transfers say of this attempt; None if they say nothing. Raises CallFailed."""
         rows = self.client.all("/v1/transfers", {"transfer_group": order.group}, deadline=self.deadline)
         transfers = [Transfer.read(row) for row in rows]
         ours = [transfer for transfer in transfers if transfer.attempt == order.attempt_number]

@@ -1,8 +1,8 @@
 """How Stripe pays: a transfer to the recipient's connected account, whose payouts Stripe makes."""
 
 import logging
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,17 +12,14 @@ from rails.base import (
     Applied,
     Instruction,
     Notice,
-    NotYet,
-    OutcomeUnknown,
     RemoteRail,
     SettlementProvider,
     SettlementResult,
 )
-from rails.models import Destination
 from rails.money import Money
 from rails.stripe import configuration, currencies, installation
 from rails.stripe.client import THREADS, Deadline, client_of
-from rails.stripe.paying import PROVIDER, Payer
+from rails.stripe.paying import PROVIDER, Payer, unknown
 from rails.stripe.transfers import Order
 
 logger = logging.getLogger(__name__)
@@ -52,9 +49,7 @@ class StripeRail(RemoteRail):
     def is_open(self, *, now: datetime) -> bool:
         return True
 
-    def process_settlements(
-        self, instructions: Sequence[Instruction], *, now: datetime | None = None
-    ) -> list[Answer]:
+    def process_settlements(self, instructions: Sequence[Instruction], *, now: datetime | None = None) -> list[Answer]:
         moment = now or datetime.now(UTC)
         configured = configuration.current()
         deadline = Deadline(configured.lease_seconds - _FOR_RECORDING)
@@ -62,10 +57,10 @@ class StripeRail(RemoteRail):
             client=client_of(configured), deadline=deadline, lookup_lag=configured.lookup_lag_seconds, now=moment
         )
         orders = _orders(instructions)
-        ready = {
-            each: order for each in instructions if isinstance(order := orders[each], Order)
+        ready = {each: order for each in instructions if isinstance(order := orders[each], Order)}
+        answers: dict[Instruction, Answer] = {
+            each: answer for each, answer in orders.items() if not isinstance(answer, Order)
         }
-        answers = {each: answer for each, answer in orders.items() if not isinstance(answer, Order)}
         answers |= _paid(payer, ready)
         return [answers[each] for each in instructions]
 
@@ -100,3 +95,43 @@ def _orders(instructions: Sequence[Instruction]) -> dict[Instruction, Order | Se
             )
         )
     return found
+
+
+def _account(instruction: Instruction) -> str:
+    """The connected account that the attempt has frozen, or the recipient's of now; nothing if there is none."""
+    if instruction.destination_id is not None:
+        return str(destinations.get(instruction.destination_id).details["account"])
+    if instruction.recipient_id is None:
+        return ""
+    usable = destinations.usable(instruction.recipient_id, PROVIDER.method)
+    return str(usable.details["account"]) if usable else ""
+
+
+def _paid(payer: Payer, ready: Mapping[Instruction, Order]) -> dict[Instruction, Answer]:
+    """Several settlements at a time, the instructions of one settlement one after the other.
+
+    The deadline ends every call; should one hang all the same, it is left behind, and its outcome is unknown.
+    """
+    by_settlement: dict[int, list[Instruction]] = {}
+    for each in ready:
+        by_settlement.setdefault(each.milestone_id, []).append(each)
+    answers: dict[Instruction, Answer] = {}
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="stripe")
+    try:
+        calls = [pool.submit(_one_by_one, payer, batch, ready, answers) for batch in by_settlement.values()]
+        done, _ = wait(calls, timeout=payer.deadline.left() + 1, return_when=FIRST_EXCEPTION)
+        for call in done:
+            call.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {**{each: unknown(order, "Stripe did not answer in time") for each, order in ready.items()}, **answers}
+
+
+def _one_by_one(
+    payer: Payer,
+    batch: Sequence[Instruction],
+    ready: Mapping[Instruction, Order],
+    answers: dict[Instruction, Answer],
+) -> None:
+    for each in batch:
+        answers[each] = payer.pay(ready[each], submitted_at=each.submitted_at)

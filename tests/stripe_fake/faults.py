@@ -70,6 +70,11 @@ class Faults:
         with self._lock:
             self._scripted += [(method, fault) for fault in faults]
 
+    def over(self) -> None:
+        """Nothing of what was scripted is left."""
+        with self._lock:
+            self._scripted.clear()
+
     def for_request(self, method: str) -> Fault | None:
         """The fault that this request meets."""
         with self._lock:
