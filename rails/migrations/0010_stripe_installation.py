@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rails', '0003_destinations'),
+        ('rails', '0030_wires'),
     ]
 
     operations = [
