@@ -13,6 +13,7 @@ from rails.models import Recipient
 from rails.money import Money
 from settlements import audit, event_states, lifecycle, locks, methods, milestones, reasons, schedules, tokens
 from settlements.lifecycle import Move
+from settlements.methods import Method
 from settlements.models import (
     FreightToken,
     MilestoneSettlement,
@@ -71,12 +72,12 @@ class ScheduleRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntentRequest:
-    """What a client asked for; the recipient comes from here, else from the token."""
+    """What a client asked for; the recipient comes from here, else from the token, the method else from the rules."""
 
     freight_token_id: int
     amount: Money
     description: str = ""
-    payment_method: str = "internal_ledger"
+    payment_method: str | None = None
     recipient_id: str | None = None
     schedule: ScheduleRequest = field(default_factory=ScheduleRequest)
 
@@ -95,7 +96,8 @@ def create(
     Creating an intent and processing an event of the same shipment wait for each other, so neither misses the other.
     Raises TokenNotFound, TokenNotLive, ScheduleRefused, RecipientNotFound, and what `methods.check` raises.
     """
-    methods.known(request.payment_method)
+    if request.payment_method is not None:
+        methods.known(request.payment_method)
     with transaction.atomic():
         if fetched is not None:
             tokens.add(request.freight_token_id, fetched, now=now)
@@ -127,15 +129,19 @@ def _store(
         items = schedules.build(request.schedule.type, tier=tier, amount=request.amount, custom=request.schedule.items)
     except schedules.InvalidSchedule as error:
         raise ScheduleRefused(str(error), field="schedule") from error
-    amounts = [item.amount for item in items if item.amount.minor > 0]
-    methods.check(request.payment_method, amounts=amounts, recipient=recipient)
+    method = methods.choose(
+        request.payment_method,
+        whole=request.amount,
+        parts=[item.amount for item in items if item.amount.minor > 0],
+        recipient=recipient,
+    )
     intent = PaymentIntent.objects.create(
         freight_token=token,
         shipment_id=token.shipment_id,
         amount_minor=request.amount.minor,
         currency=request.amount.currency,
         description=request.description,
-        payment_method=request.payment_method,
+        payment_method=method.word,
         recipient=recipient,
         risk_score=token.risk_score,
         risk_category=token.risk_category,
@@ -156,11 +162,13 @@ def _store(
         )
         for position, item in enumerate(items)
     )
-    audit.record([_creation(intent, token, items, actor)], now=now)
+    audit.record([_creation(intent, token, items, method, actor)], now=now)
     return intent
 
 
-def _creation(intent: PaymentIntent, token: FreightToken, items: Sequence[schedules.Item], actor: str) -> audit.Draft:
+def _creation(
+    intent: PaymentIntent, token: FreightToken, items: Sequence[schedules.Item], method: Method, actor: str
+) -> audit.Draft:
     return audit.Draft(
         intent_id=intent.pk,
         action="intent_created",
@@ -170,7 +178,8 @@ def _creation(intent: PaymentIntent, token: FreightToken, items: Sequence[schedu
             "shipment_id": token.shipment.shipment_id,
             "amount": Money(intent.amount_minor, intent.currency).text,
             "currency": intent.currency,
-            "payment_method": intent.payment_method,
+            "payment_method": method.word,
+            "payment_method_by": method.chosen_by,
             "recipient_id": intent.recipient and intent.recipient.recipient_id,
             "risk_score": None if intent.risk_score is None else score_text(intent.risk_score),
             "risk_tier": str(intent.risk_tier),

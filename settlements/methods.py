@@ -1,8 +1,9 @@
 """Whether a payment method can pay: known and enabled, able to pay such amounts, and with a place to pay them to."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from rails import destinations, registry
+from rails import choosing, destinations, registry
 from rails.base import PaymentRail
 from rails.models import Recipient
 from rails.money import Money
@@ -41,6 +42,29 @@ def known(method: str) -> PaymentRail:
         raise MethodRefused(error.detail, field="payment_method") from error
     except registry.RailNotEnabled as error:
         raise MethodNotEnabled(error.detail, field="payment_method") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A payment method, and what chose it: the request, or a rule of the table of defaults, or that there is none."""
+
+    word: str
+    chosen_by: str
+
+
+def choose(asked: str | None, *, whole: Money, parts: Iterable[Money], recipient: Recipient | None) -> Method:
+    """The method that was asked for, else the default for the whole amount; raises what `check` raises of the parts.
+
+    A default that can not pay is refused as well, and not passed over for another that might.
+    """
+    method = Method(word=asked, chosen_by="request") if asked is not None else _default(whole, recipient)
+    check(method.word, amounts=parts, recipient=recipient)
+    return method
+
+
+def _default(whole: Money, recipient: Recipient | None) -> Method:
+    choice = choosing.choose(recipient.pk if recipient else None, whole)
+    return Method(word=choice.method, chosen_by=f"rule {choice.rule_id}" if choice.rule_id else "default")
 
 
 def check(method: str, *, amounts: Iterable[Money], recipient: Recipient | None) -> None:

@@ -1,6 +1,7 @@
 from rails.models.account import Account, AccountKind
 from rails.models.destination import Destination, DestinationState
 from rails.models.journal import EntryKind, JournalEntry, Posting
+from rails.models.method_rule import MethodRule
 from rails.models.recipient import Recipient, RecipientEdit
 from rails.models.stripe import StripeInstallation
 from rails.models.switch import RailSwitch
@@ -13,6 +14,7 @@ __all__ = [
     "DestinationState",
     "EntryKind",
     "JournalEntry",
+    "MethodRule",
     "Posting",
     "RailSwitch",
     "Recipient",

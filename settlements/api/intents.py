@@ -217,7 +217,7 @@ def _intent_request(body: dict[str, Any]) -> IntentRequest:
             freight_token_id=fields.positive_id("freight_token_id"),
             amount=fields.money(),
             description=fields.maybe_text("description", longest=_LONGEST_DESCRIPTION, multiline=True) or "",
-            payment_method=fields.maybe_text("payment_method", nullable=False) or "internal_ledger",
+            payment_method=fields.maybe_text("payment_method", nullable=False),
             recipient_id=fields.maybe_text("recipient_id"),
             schedule=_schedule(fields),
         )

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from rails import registry
+from rails import choosing, registry
 from rails.base import Applied, Instruction, Notice, RemoteRail, SettlementProvider, SettlementResult
+from rails.choosing import Payments
 from rails.money import Money
 from settlements.models import MilestoneSettlement, PaymentIntent
 from tests.flows.conftest import Api
@@ -127,3 +129,41 @@ def test_a_destination_that_waits_for_confirmation_may_be_chosen(api: Api, payee
 def test_a_destination_that_was_closed_may_not(api: Api, payee: str) -> None:
     api.put("/recipients/R-1", {"name": "Acme", "destinations": {"ach": None}})
     assert refused(create(api, payment_method="ach", recipient_id=payee))[0] == "destination_missing"
+
+
+def rule(method: str, **payments: Any) -> int:
+    made = choosing.add(Payments(**payments), method, reason="agreed", actor="user:ann", now=timezone.now())
+    return made.pk
+
+
+def chosen_by(api: Api, intent: int) -> tuple[str, str]:
+    data = api.get(f"/payment_intents/{intent}/history")["logs"][0]["data"]
+    return data["payment_method"], data["payment_method_by"]
+
+
+def test_a_rule_chooses_where_the_request_does_not(api: Api, payee: str) -> None:
+    number = rule("ach", currency="USD", lowest=Money(50_00, "USD"))
+    by_rule = create(api, recipient_id=payee)
+    assert by_rule.json()["payment_method"] == "ach"
+    assert chosen_by(api, by_rule.json()["id"]) == ("ach", f"rule {number}")
+    asked = create(api, recipient_id=payee, payment_method="internal_ledger")
+    assert chosen_by(api, asked.json()["id"]) == ("internal_ledger", "request")
+    small = create(api, recipient_id=payee, amount=49)
+    assert chosen_by(api, small.json()["id"]) == ("internal_ledger", "default")
+
+
+def test_a_default_that_can_not_pay_is_not_passed_over(api: Api, payee: str) -> None:
+    rule("ach", currency="USD")
+    assert refused(create(api, recipient_id="R-2")) == ("destination_missing", "payment_method")
+    assert create(api, recipient_id="R-2", payment_method="internal_ledger").status_code == 201
+
+
+def test_the_first_answer_stays_when_the_rules_change(api: Api, payee: str) -> None:
+    token, _ = api.token()
+    body = {"freight_token_id": token, "amount": 100, "recipient_id": payee}
+    first = api.post("/payment_intents", body, Idempotency_Key="k-1")
+    rule("ach", currency="USD")
+    again = api.post("/payment_intents", body, Idempotency_Key="k-1")
+    assert again.content == first.content
+    named = api.post("/payment_intents", {**body, "payment_method": "internal_ledger"}, Idempotency_Key="k-1")
+    assert named.status_code == 409

@@ -62,7 +62,10 @@ _BODY: Final = Body(
         amount=AMOUNT_SENT,
         currency={**CURRENCY, "default": "USD"},
         description=nullable(text(longest=LONGEST_LINES)),
-        payment_method={**METHOD, "default": "internal_ledger"},
+        payment_method={
+            **METHOD,
+            "description": "How it is paid; absent, the table of defaults says so, else it is `internal_ledger`.",
+        },
         recipient_id=nullable(text("Who is paid; else the token's recipient.")),
         schedule=_SCHEDULE,
     ),
