@@ -24,6 +24,16 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=settings.CHAINPAY_DELIVERY_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_DELIVERY_SECONDS, 10)},
     },
+    "submit": {
+        "task": "settlements.submit",
+        "schedule": timedelta(seconds=settings.CHAINPAY_SUBMIT_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_SUBMIT_SECONDS, 10)},
+    },
+    "hear": {
+        "task": "settlements.hear",
+        "schedule": timedelta(seconds=settings.CHAINPAY_SUBMIT_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_SUBMIT_SECONDS, 10)},
+    },
     "digest": {
         "task": "compliance.digest",
         "schedule": timedelta(seconds=settings.CHAINPAY_DIGEST_SECONDS),

@@ -81,6 +81,15 @@ SIDEBAR: Final = {
             ],
         },
         {
+            "title": "Rails",
+            "items": [
+                _list("Destinations", "rails", "destination", "pin_drop"),
+                _list("Rail attempts", "rails", "railattempt", "send"),
+                _list("Words of providers", "rails", "railnotice", "mark_chat_read"),
+                _list("Rail switches", "rails", "railswitch", "toggle_on"),
+            ],
+        },
+        {
             "title": "Proof",
             "items": [
                 _list("Audit events", "settlements", "auditevent", "history"),
@@ -95,7 +104,6 @@ SIDEBAR: Final = {
                 _list("Journal entries", "rails", "journalentry", "menu_book"),
                 _list("Postings", "rails", "posting", "swap_horiz"),
                 _list("Accounts", "rails", "account", "account_balance"),
-                _list("Rail switches", "rails", "railswitch", "toggle_on"),
             ],
         },
         {

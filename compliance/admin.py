@@ -12,7 +12,7 @@ from compliance import bulk_pages, evidence_pages, item_pages, next_page, openin
 from compliance.acts import ACTS
 from compliance.models import ReviewQueue
 from compliance.pages import may
-from rails.admin import ReadOnlyAdmin
+from rails.admin_pages import ReadOnlyAdmin
 from settlements.permissions import Permission
 
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from rails.admin import Titled
 from rails.admin_columns import column, minute, tag
+from rails.admin_pages import Titled
 from rails.wording import yes_or_no
 
 # What a role may hold: the permissions of work; the rest is for superusers, who need none.

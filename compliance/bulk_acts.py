@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from compliance.acts import ACTS, Act
 from compliance.forms import AssignmentForm, DecisionForm, ReasonForm
-from settlements import release
+from settlements import release, sending
 from settlements.approvals import Officer
 from settlements.refusals import Refusal
 
@@ -83,7 +83,7 @@ def _one(bulk: BulkAct, row: Selected, officer: Officer, fields: Mapping[str, An
     except Refusal as refusal:
         return Result(milestone_id=row.milestone_id, became=Became.REFUSED, says=refusal.detail)
     except release.BAD_ROW as error:
-        release.log_failure(row.milestone_id, error)
+        sending.log_failure(row.milestone_id, error)
         return Result(milestone_id=row.milestone_id, became=Became.REFUSED, says=_FAILED)
     became = Became.RECORDED if says.startswith("Approval recorded") else Became.DONE
     return Result(milestone_id=row.milestone_id, became=became, says=says)

@@ -16,12 +16,24 @@ class AccountCode(StrEnum):
 
     FREIGHT_COST = "freight_cost"
     RECIPIENT_PAYABLE = "recipient_payable"
+    STRIPE_BALANCE = "stripe_balance"
+    BANK_ACCOUNT = "bank_account"
+    STRIPE_CLEARING = "stripe_clearing"
+    ACH_CLEARING = "ach_clearing"
+    WIRE_CLEARING = "wire_clearing"
+    RAIL_FEES = "rail_fees"
 
 
 CHART: Final[Mapping[AccountCode, AccountKind]] = MappingProxyType(
     {
         AccountCode.FREIGHT_COST: AccountKind.EXPENSE,
         AccountCode.RECIPIENT_PAYABLE: AccountKind.LIABILITY,
+        AccountCode.STRIPE_BALANCE: AccountKind.ASSET,
+        AccountCode.BANK_ACCOUNT: AccountKind.ASSET,
+        AccountCode.STRIPE_CLEARING: AccountKind.ASSET,
+        AccountCode.ACH_CLEARING: AccountKind.ASSET,
+        AccountCode.WIRE_CLEARING: AccountKind.ASSET,
+        AccountCode.RAIL_FEES: AccountKind.EXPENSE,
     }
 )
 

@@ -47,6 +47,9 @@ def listed(values: Mapping[str, Any], write: Callable[[str], str] = str) -> Safe
 # What rails store as a word.
 COLUMNS: Final[Columns] = {
     "kind": in_words,
+    "provider": in_words,
+    "outcome": in_words,
+    "applied": tags({"CONTRADICTED": "cp-alarm"}),
     "code": in_words,
     "rail": in_words,
     "actor": actor,

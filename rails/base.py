@@ -26,8 +26,9 @@ class SettlementProvider(StrEnum):
 
 
 class RailOutcome(StrEnum):
-    """What a provider says about an instruction, at once or days later."""
+    """What a provider says about an instruction, at once or days later; WITHDRAWN is our own word before that."""
 
+    WITHDRAWN = "WITHDRAWN"
     ACCEPTED = "ACCEPTED"
     REFUSED = "REFUSED"
     CONFIRMED = "CONFIRMED"
@@ -36,12 +37,15 @@ class RailOutcome(StrEnum):
 
 
 class Applied(StrEnum):
-    """What became of a notice: it changed something, it was known, nobody knows its payment, or it can not be true."""
+    """What became of a notice: it changed something, it was known, nobody knows its payment yet, it can not be true,
+    or it could not be taken down now; NOT_FOUND and FAILED ones may be told again.
+    """
 
     APPLIED = "APPLIED"
     ALREADY_PROCESSED = "ALREADY_PROCESSED"
     NOT_FOUND = "NOT_FOUND"
     CONTRADICTED = "CONTRADICTED"
+    FAILED = "FAILED"
 
 
 class OutcomeUnknown(Exception):

@@ -35,6 +35,7 @@ class Entry:
     credit: AccountKey
     milestone_id: int | None = None
     attempt_number: int = 1
+    occurrence: int = 1
     reverses_id: int | None = None
     description: str = ""
 
@@ -49,7 +50,7 @@ class Entry:
         """The business fact that is booked once; an entry of no milestone is known by its reference."""
         if self.milestone_id is None:
             return (self.kind, self.reference)
-        return (self.kind, self.milestone_id, self.attempt_number)
+        return (self.kind, self.milestone_id, self.attempt_number, self.occurrence)
 
     @property
     def content(self) -> tuple[object, ...]:

@@ -15,6 +15,9 @@ from rails.money import Money
 
 MAX_ENTRIES: Final = 5_000  # in one statement
 
+# What books a kind backwards.
+_BACKWARDS: Final = {EntryKind.RELEASE: EntryKind.RETURN, EntryKind.CORRECTION: EntryKind.CORRECTION}
+
 # An entry and its posting are one statement, for any number of entries. An account that is missing leaves its entry
 # out, a fact that is booked already (or a release whose predecessor is still out) is skipped by the unique indexes;
 # the answer tells which. A later attempt follows the milestone's last return.
@@ -35,13 +38,13 @@ _POST = """
                 THEN (SELECT max(back.id) FROM rails_journalentry back
                     WHERE back.milestone_id = wanted.milestone_id AND back.kind = 'return') END AS follows_id
         FROM json_to_recordset(%s::json) AS wanted (place int, kind text, reference text, milestone_id bigint,
-            attempt_number int, currency text, amount_minor bigint, reverses_id bigint, description text,
-            debit_code text, debit_recipient bigint, credit_code text, credit_recipient bigint)
+            attempt_number int, occurrence int, currency text, amount_minor bigint, reverses_id bigint,
+            description text, debit_code text, debit_recipient bigint, credit_code text, credit_recipient bigint)
     ), entry AS (
-        INSERT INTO rails_journalentry (kind, reference, milestone_id, attempt_number, currency, amount_minor,
-            reverses_id, follows_id, description, posted_at)
-        SELECT kind, reference, milestone_id, attempt_number, currency, amount_minor, reverses_id, follows_id,
-            description, %s::timestamptz
+        INSERT INTO rails_journalentry (kind, reference, milestone_id, attempt_number, occurrence, currency,
+            amount_minor, reverses_id, follows_id, description, posted_at)
+        SELECT kind, reference, milestone_id, attempt_number, occurrence, currency, amount_minor, reverses_id,
+            follows_id, description, %s::timestamptz
         FROM wanted WHERE debit_id IS NOT NULL AND credit_id IS NOT NULL
         ORDER BY milestone_id, place
         ON CONFLICT DO NOTHING
@@ -58,10 +61,11 @@ _POST = """
 _EARLIER = """
     SELECT wanted.place, entry.id, entry.reference, entry.posted_at, entry.currency, entry.amount_minor,
         entry.reverses_id, debit.code, debit.recipient_id, credit.code, credit.recipient_id
-    FROM unnest(%s::int[], %s::text[], %s::text[], %s::bigint[], %s::int[])
-        AS wanted (place, kind, reference, milestone_id, attempt_number)
+    FROM unnest(%s::int[], %s::text[], %s::text[], %s::bigint[], %s::int[], %s::int[])
+        AS wanted (place, kind, reference, milestone_id, attempt_number, occurrence)
     JOIN rails_journalentry entry ON entry.kind = wanted.kind AND (
-        (entry.milestone_id = wanted.milestone_id AND entry.attempt_number = wanted.attempt_number)
+        (entry.milestone_id = wanted.milestone_id AND entry.attempt_number = wanted.attempt_number
+            AND entry.occurrence = wanted.occurrence)
         OR (wanted.milestone_id IS NULL AND entry.milestone_id IS NULL AND entry.reference = wanted.reference))
     JOIN rails_posting posting ON posting.entry_id = entry.id
     JOIN rails_account debit ON debit.id = posting.debit_account_id
@@ -148,6 +152,7 @@ def _insert(entries: dict[int, Entry], now: datetime) -> tuple[dict[int, int], d
             "reference": entry.reference,
             "milestone_id": entry.milestone_id,
             "attempt_number": entry.attempt_number,
+            "occurrence": entry.occurrence,
             "currency": entry.amount.currency,
             "amount_minor": entry.amount.minor,
             "reverses_id": entry.reverses_id,
@@ -175,6 +180,7 @@ def _booked_before(entries: dict[int, Entry]) -> dict[int, Outcome]:
         [entry.reference for entry in values],
         [entry.milestone_id for entry in values],
         [entry.attempt_number for entry in values],
+        [entry.occurrence for entry in values],
     ]
     with connection.cursor() as cursor:
         cursor.execute(_EARLIER, columns)
@@ -213,9 +219,9 @@ def reverse(
     if row is None:
         raise EntryUnknown(f"there is no entry {entry_id}")
     currency, kind, first_reference, milestone_id, attempt_number, minor, debit, debtor, credit, creditor = row
-    if kind == EntryKind.RETURN:
-        raise EntryConflict(f"entry {first_reference} is a return; money goes out again by a new release")
-    back = EntryKind.RETURN if kind == EntryKind.RELEASE else EntryKind.CORRECTION
+    back = _BACKWARDS.get(EntryKind(kind))
+    if back is None:
+        raise EntryConflict(f"entry {first_reference} is a {kind}; what it booked goes on by a new entry")
     entry = Entry(
         kind=back,
         reference=reference or f"{first_reference}:{back.name}",

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rails.admin import BY_CURRENCY, amount, words
 from rails.admin_columns import cut, listed
+from rails.admin_pages import BY_CURRENCY, amount, words
 from rails.money import Money
 from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own

@@ -7,9 +7,9 @@ from typing import Any, Final
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from rails.admin import ReadOnlyAdmin, ReadOnlyInline
 from rails.admin_columns import COLUMNS as COLUMNS_OF_RAILS
 from rails.admin_columns import Columns, listed, tag, tags
+from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline
 from rails.wording import actor, in_words, yes_or_no
 from settlements.models.guards import METHODS
 from settlements.statuses import EVENT_WORDS, IntentStatus, Origin, ReleaseStrategy, RiskTier, SettlementStatus

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rails.admin import words
 from rails.admin_columns import tags
+from rails.admin_pages import words
 from rails.wording import in_words
 from settlements import redelivery
 from settlements.admin_columns import COLUMNS, SettlementsAdmin

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from rails.admin import amount, words
+from rails.admin_pages import amount, words
 from rails.wording import in_words
 from settlements import redaction, rehearsal, reprocessing
 from settlements.admin_columns import SettlementsAdmin, SettlementsInline, status

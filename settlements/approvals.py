@@ -124,7 +124,7 @@ class Decided:
         """A sentence for the officer."""
         if self.status is SettlementStatus.REJECTED:
             return "Settlement rejected"
-        if self.status is SettlementStatus.APPROVED:
+        if self.status in release.LEFT:
             return "Settlement approved"
         if self.approvals < self.approvals_required:
             return f"Approval recorded: {self.approvals} of {self.approvals_required}, another officer must approve too"

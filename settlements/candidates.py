@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from rails import registry
 from rails.money import Money
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
 from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
@@ -48,6 +49,12 @@ APPROVALS = """(
       AND a.version = settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy)
 )"""
 
+# Why the recipient can not be paid down the rail; empty when it can. To be filled in: the two columns that name them.
+DESTINATION_OBSTACLE = """CASE WHEN {rail} = 'internal_ledger' THEN ''
+    WHEN {recipient} IS NULL THEN 'nobody is named to be paid'
+    ELSE rails_destination_obstacle({recipient}, {rail}) END"""
+_DESTINATION = DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")
+
 # Due and approvals are judged by the database's clock and by what the settlement is at this moment.
 _CANDIDATES = f"""
     SELECT s.id, s.intent_id, s.event_type, s.amount_minor, s.currency, s.status, s.strategy, s.origin, s.rail,
@@ -56,7 +63,7 @@ _CANDIDATES = f"""
            coalesce(e.received_at, s.created_at), s.blocked_reason,
            {APPROVALS}, s.approvals_required, s.risk_score, s.inputs,
            EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL),
-           coalesce(r.payouts_enabled, true), coalesce(w.enabled, true),
+           coalesce(r.payouts_enabled, true), coalesce(w.enabled, true), {_DESTINATION},
            i.shipment_id
     FROM settlements_milestonesettlement s
     JOIN settlements_paymentintent i ON i.id = s.intent_id
@@ -98,6 +105,7 @@ class Candidate:
     held: bool
     recipient_usable: bool
     rail_on: bool
+    destination_obstacle: str
     shipment_pk: int
 
     @property
@@ -109,18 +117,30 @@ class Candidate:
     def authorised(self) -> bool:
         """IMMEDIATE, DELAYED and due, or approvals complete (SPEC section 6); never on wire without approvals.
 
-        An IMMEDIATE one that had to wait is DELAYED and due at once, unless a person has moved its date since.
+        An IMMEDIATE one that had to wait is DELAYED and due at once, unless a person has moved its date since. What
+        failed or came back goes out again only when people have approved that.
         """
         if self.approvals_complete:
             return True
-        if self.rail == "wire" or self.strategy.needs_a_person:
+        if self.rail == "wire" or self.strategy.needs_a_person or self.went_out_before:
             return False
         return self.due if self.status is SettlementStatus.DELAYED else self.strategy is ReleaseStrategy.IMMEDIATE
 
     @property
+    def went_out_before(self) -> bool:
+        """Whether a provider refused it or sent it back, so that only people let it go again."""
+        return self.status in {SettlementStatus.FAILED, SettlementStatus.RETURNED}
+
+    @property
     def obstacle(self) -> str:
         """Why an authorised release may not go now; empty when it may."""
-        return obstacle(held=self.held, rail=self.rail, rail_on=self.rail_on, recipient_usable=self.recipient_usable)
+        return obstacle(
+            held=self.held,
+            rail=self.rail,
+            rail_on=self.rail_on,
+            recipient_usable=self.recipient_usable,
+            destination=self.destination_obstacle,
+        )
 
     def decide_again(self) -> Decision:
         """The decision as the risk stands now."""
@@ -135,13 +155,15 @@ def read(settlement_ids: Sequence[int]) -> list[Candidate]:
         return [_candidate(*row) for row in cursor.fetchall()]
 
 
-def obstacle(*, held: bool, rail: str, rail_on: bool, recipient_usable: bool) -> str:
+def obstacle(*, held: bool, rail: str, rail_on: bool, recipient_usable: bool, destination: str) -> str:
     """What stands between an authorised release and its rail; empty when nothing does."""
     if held:
         return "on hold"
+    if rail not in registry.enabled_methods():
+        return f"rail {rail} is not set up"
     if not rail_on:
         return f"rail {rail} is switched off"
-    return "" if recipient_usable else "payouts to the recipient are switched off"
+    return destination if recipient_usable else "payouts to the recipient are switched off"
 
 
 def risk_picture(snapshot: Decimal | None, current: Decimal | None, token_status: str) -> RiskPicture:
@@ -158,7 +180,8 @@ def _candidate(*row: Any) -> Candidate:
     (
         settlement_id, intent_id, event_type, amount_minor, currency, status, strategy, origin, rail,
         recipient_id, cancelled, snapshot, current, token_status, due, delayed_until, received_at, blocked_reason,
-        approvals, required, decided_score, decided_on, held, recipient_usable, rail_on, shipment_pk,
+        approvals, required, decided_score, decided_on, held, recipient_usable, rail_on, destination_obstacle,
+        shipment_pk,
     ) = row  # fmt: skip
     return Candidate(
         settlement_id=settlement_id,
@@ -183,5 +206,6 @@ def _candidate(*row: Any) -> Candidate:
         held=held,
         recipient_usable=recipient_usable,
         rail_on=rail_on,
+        destination_obstacle=destination_obstacle,
         shipment_pk=shipment_pk,
     )

@@ -11,11 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from rails.base import SettlementProvider, SettlementResult
 from rails.money import Money
-from settlements import audit, candidates, four_eyes, lifecycle, release
+from settlements import audit, candidates, four_eyes, lifecycle, sending
 from settlements.lifecycle import NewSettlement
 from settlements.policy import Decision, approvals_required, decide_at_event, decide_at_settle, nothing_to_release
+from settlements.sending import Payment, Sent
 from settlements.statements import bigints
 from settlements.statuses import EventType, Origin, ReleaseStrategy, SettlementStatus
 
@@ -55,7 +55,7 @@ _MISSING = """
     WITH wanted AS ({wanted})
     SELECT w.intent_id, w.event_type, w.event_id, w.received_at, item.amount_minor, item.currency,
            i.payment_method, i.recipient_id, i.risk_score, t.risk_score, t.status,
-           coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), head.sequence, head.hash,
+           coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), {destination}, head.sequence, head.hash,
            {id}, {above},
            i.status = 'PENDING', (
                SELECT count(*) FROM settlements_paymentscheduleitem open
@@ -80,11 +80,13 @@ _MISSING = """
 """
 _NEXT_ID = "nextval('settlements_milestonesettlement_id_seq')"
 _ABOVE = four_eyes.ABOVE.format(row="item")
-_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS.format(events="settlements_shipmentevent"), id=_NEXT_ID, above=_ABOVE)
-_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST, id=_NEXT_ID, above=_ABOVE)
+_DESTINATION = candidates.DESTINATION_OBSTACLE.format(rail="i.payment_method", recipient="i.recipient_id")
+_NEW = {"id": _NEXT_ID, "above": _ABOVE, "destination": _DESTINATION}
+_FOR_EVENTS = _MISSING.format(wanted=_BY_EVENTS.format(events="settlements_shipmentevent"), **_NEW)
+_FOR_REQUEST = _MISSING.format(wanted=_BY_REQUEST, **_NEW)
 # The same for an event that is only supposed: it reads tables and takes no number, so it may run where nothing may
 # be written.
-_IF_IT_CAME = _MISSING.format(wanted=_BY_EVENTS.format(events=_SUPPOSED), id="0::bigint", above=_ABOVE)
+_IF_IT_CAME = _MISSING.format(wanted=_BY_EVENTS.format(events=_SUPPOSED), **{**_NEW, "id": "0::bigint"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,9 @@ def plan(*, shipment_pk: int, event: SupposedEvent) -> list[NewSettlement]:
             "received_at": event.received_at,
         },
     )
-    return [_settlement(each, Origin.EVENT, _accepted(each) if _goes_now(each) else None) for each in milestones]
+    return [
+        _settlement(each, Origin.EVENT, sending.supposed(each.rail) if _goes_now(each) else None) for each in milestones
+    ]
 
 
 def _process(
@@ -188,8 +192,8 @@ def _process(
         "intents": None if intent_ids is None else bigints(intent_ids),
     }
     milestones, intents = _missing(statement, origin, parameters)
-    paid = _pay_what_goes_now(milestones, now=now)
-    created = [_settlement(milestone, origin, paid.get(milestone.settlement_id)) for milestone in milestones]
+    sent = sending.send([_payment(milestone) for milestone in milestones if _goes_now(milestone)], now=now)
+    created = [_settlement(milestone, origin, sent.get(milestone.settlement_id)) for milestone in milestones]
     for new in created:
         if new.amount.minor > 0 and new.decision.strategy in _STRATEGY_LOG:
             logger.info(_STRATEGY_LOG[new.decision.strategy])
@@ -223,7 +227,7 @@ def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Mileston
     """The milestone of a row; what it says of its intent is noted beside it."""
     (
         intent_id, event_type, event_id, received_at, amount_minor, currency, rail, recipient_id,
-        snapshot, current, token_status, recipient_usable, rail_on, sequence, hash_, settlement_id,
+        snapshot, current, token_status, recipient_usable, rail_on, destination, sequence, hash_, settlement_id,
         four_eyes_above_minor, intent_pending, items_open,
     ) = row  # fmt: skip
     if intent_pending:
@@ -240,7 +244,9 @@ def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Mileston
         four_eyes_above=Money(four_eyes_above_minor, currency),
         rail=rail,
         recipient_id=recipient_id,
-        obstacle=candidates.obstacle(held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable),
+        obstacle=candidates.obstacle(
+            held=False, rail=rail, rail_on=rail_on, recipient_usable=recipient_usable, destination=destination
+        ),
         decision=_decide(origin, snapshot, current, token_status, EventType(event_type)),
     )
 
@@ -261,36 +267,27 @@ def _goes_now(milestone: Milestone) -> bool:
     )
 
 
-def _accepted(milestone: Milestone) -> SettlementResult:
-    """What the rail is supposed to answer."""
-    provider = SettlementProvider(milestone.rail.upper())
-    return SettlementResult.accepted(provider, reference_id="", message="supposed", released_at=None)
+def _payment(milestone: Milestone) -> Payment:
+    return Payment(
+        settlement_id=milestone.settlement_id,
+        amount=milestone.amount,
+        rail=milestone.rail,
+        recipient_id=milestone.recipient_id,
+    )
 
 
-def _pay_what_goes_now(milestones: Sequence[Milestone], *, now: datetime) -> dict[int, SettlementResult]:
-    """Pays the IMMEDIATE ones that nothing stands against; results by settlement id."""
-    going = [milestone for milestone in milestones if _goes_now(milestone)]
-    results: dict[int, SettlementResult] = {}
-    for rail in sorted({milestone.rail for milestone in going}):
-        batch = [milestone for milestone in going if milestone.rail == rail]
-        instructions = [release.instruction(m.settlement_id, m.amount, m.recipient_id) for m in batch]
-        answers = release.pay(rail, instructions, now=now)
-        results |= {milestone.settlement_id: answer for milestone, answer in zip(batch, answers, strict=True)}
-    return results
-
-
-def _settlement(milestone: Milestone, origin: Origin, paid: SettlementResult | None) -> NewSettlement:
-    """What is stored: APPROVED when paid, DELAYED with its date, else PENDING."""
+def _settlement(milestone: Milestone, origin: Origin, sent: Sent | None) -> NewSettlement:
+    """What is stored: APPROVED when paid, RELEASING when it is on its way, DELAYED with its date, else PENDING."""
     decision = milestone.decision
     status, until, blocked = SettlementStatus.PENDING, None, ""
-    if paid and paid.success:
-        status = SettlementStatus.APPROVED
+    if sent and sent.status:
+        status = sent.status
     elif milestone.amount.minor == 0:
         decision = nothing_to_release(decision)
     elif decision.strategy is ReleaseStrategy.IMMEDIATE:
         # Authorised, but it may not go now: due at once, and the sweep tries again.
         status, until = SettlementStatus.DELAYED, milestone.received_at
-        blocked = milestone.obstacle or str(paid and paid.error)
+        blocked = milestone.obstacle or (sent.refused if sent else "")
     elif decision.strategy is ReleaseStrategy.DELAYED:
         status = SettlementStatus.DELAYED
         until = milestone.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS)
@@ -306,6 +303,6 @@ def _settlement(milestone: Milestone, origin: Origin, paid: SettlementResult | N
         decision=decision,
         approvals_required=approvals_required(milestone.amount, milestone.rail, milestone.four_eyes_above),
         delayed_until=until,
-        reference=(paid.reference_id or "") if status is SettlementStatus.APPROVED and paid else "",
+        reference=sent.reference if sent else "",
         blocked_reason=blocked,
     )

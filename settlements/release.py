@@ -4,16 +4,16 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 
 from rails import registry
-from rails.base import Instruction, SettlementResult
-from rails.money import Money
-from settlements import candidates, lifecycle, redecide
+from settlements import candidates, lifecycle, redecide, sending
 from settlements.candidates import Candidate
 from settlements.lifecycle import Move
 from settlements.policy import Decision
+from settlements.sending import Payment
 from settlements.statuses import ReleaseStrategy, SettlementStatus
 
 logger = logging.getLogger(__name__)
@@ -23,42 +23,45 @@ BATCH = 1_000
 BAD_ROW = (DatabaseError, ValueError, lifecycle.LostRace)
 RETRY_AFTER_SECONDS = 900
 SWEEPER = "sweep"
+# Where a release leads at once.
+LEFT = frozenset({SettlementStatus.APPROVED, SettlementStatus.RELEASING})
 
 # Only what can go now: a held, blocked or cancelled one must not fill the batch before those that can.
-_DUE = """
+_CAN_GO = f"""(
+    s.rail = ANY(%(rails)s::text[]) AND coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true)
+    AND {candidates.DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")} = ''
+)"""
+_WAITING = """
     FROM settlements_milestonesettlement s
     JOIN settlements_paymentintent i ON i.id = s.intent_id
     JOIN settlements_shipment p ON p.id = i.shipment_id
     LEFT JOIN rails_recipient r ON r.id = i.recipient_id
     LEFT JOIN rails_railswitch w ON w.rail = upper(s.rail)
-    WHERE (s.status = 'DELAYED' OR (s.status = 'PENDING' AND s.blocked_reason <> ''))
+"""
+_DUE = f"""
+    {_WAITING}
+    WHERE (s.status = 'DELAYED' OR (s.status IN ('PENDING', 'FAILED', 'RETURNED') AND s.blocked_reason <> ''))
       AND coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) <= now()
-      AND coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true)
+      AND {_CAN_GO}
       AND NOT EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL)
 """
-_FIRST = "ORDER BY coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) LIMIT %s"
+_FIRST = "ORDER BY coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) LIMIT %(limit)s"
 _DUE_ONES = f"SELECT s.id, p.id {_DUE} {_FIRST}"
 _LOCK_DUE = f"SELECT p.id {_DUE} {_FIRST} FOR UPDATE OF p SKIP LOCKED"
 # Read after the locks are held, so that nothing another worker has just released is seen as waiting.
-_DUE_OF_LOCKED = f"SELECT s.id {_DUE} AND p.id = ANY(%s::bigint[]) {_FIRST}"
-_OVERDUE_AND_BLOCKED = """
-    SELECT s.id, s.intent_id, s.status,
-           CASE WHEN NOT coalesce(w.enabled, true) THEN 'rail ' || s.rail || ' is switched off'
-                ELSE 'payouts to the recipient are switched off' END, i.shipment_id
-    FROM settlements_milestonesettlement s
-    JOIN settlements_paymentintent i ON i.id = s.intent_id
-    LEFT JOIN rails_recipient r ON r.id = i.recipient_id
-    LEFT JOIN rails_railswitch w ON w.rail = upper(s.rail)
-    JOIN settlements_shipment p ON p.id = i.shipment_id
+_DUE_OF_LOCKED = f"SELECT s.id {_DUE} AND p.id = ANY(%(shipments)s::bigint[]) {_FIRST}"
+_OVERDUE_AND_BLOCKED = f"""
+    SELECT s.id
+    {_WAITING}
     WHERE s.status = 'DELAYED' AND s.blocked_reason = ''
       AND coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) <= now()
-      AND NOT (coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true))
-    ORDER BY p.id LIMIT %s FOR UPDATE OF p SKIP LOCKED
+      AND NOT {_CAN_GO}
+    ORDER BY p.id LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED
 """
 _PUT_OFF = """
     UPDATE settlements_milestonesettlement SET retry_at = now() + make_interval(secs => %s), error = %s,
         blocked_reason = CASE WHEN blocked_reason = '' THEN 'the release failed' ELSE blocked_reason END
-    WHERE id = ANY(%s::bigint[]) AND status IN ('DELAYED', 'PENDING')
+    WHERE id = ANY(%s::bigint[]) AND status IN ('DELAYED', 'PENDING', 'FAILED', 'RETURNED')
 """
 
 
@@ -83,26 +86,6 @@ class SweepReport:
 
     def __add__(self, other: "SweepReport") -> "SweepReport":
         return SweepReport(self.released + other.released, self.tightened + other.tightened, self.failed + other.failed)
-
-
-def pay(rail: str, instructions: Sequence[Instruction], *, now: datetime) -> list[SettlementResult]:
-    """Sends instructions down a local rail in the caller's transaction; one result each, in their order."""
-    results = registry.local_rail_for(method=rail).process_settlements(instructions, now=now) if instructions else []
-    for instruction, result in zip(instructions, results, strict=True):
-        if result.success:
-            logger.info(
-                "Payment rail processing succeeded: milestone=%s, reference=%s",
-                instruction.milestone_id,
-                result.reference_id,
-            )
-        else:
-            log_failure(instruction.milestone_id, result.error)
-    return results
-
-
-def log_failure(milestone_id: int, error: object) -> None:
-    """The line operators search for."""
-    logger.error("Payment rail processing failed: milestone=%s, error=%s", milestone_id, error)
 
 
 def release(
@@ -138,7 +121,9 @@ def release(
     lifecycle.block(blocked, actor=actor, now=now)
     outcomes += [Outcome(move.settlement_id, move.new, reference=move.reference or "") for move in paid]
     refused = {candidate.settlement_id for candidate in going} - {move.settlement_id for move in paid}
-    outcomes += [_stays(candidate, "refused by the rail") for candidate in going if candidate.settlement_id in refused]
+    outcomes += [
+        _stays(candidate, "not taken by the rail") for candidate in going if candidate.settlement_id in refused
+    ]
     return outcomes
 
 
@@ -148,49 +133,49 @@ def _stays(candidate: Candidate, reason: str) -> Outcome:
 
 def _tightened(candidate: Candidate) -> Decision | None:
     """The new decision when the risk became worse than what was decided; a person's approval stands above it."""
-    return None if candidate.strategy.needs_a_person else redecide.stricter(candidate)
+    by_people = candidate.strategy.needs_a_person or candidate.went_out_before
+    return None if by_people else redecide.stricter(candidate)
 
 
 def _send(going: Sequence[Candidate], *, actor: str, reason: str, approved_by: str, now: datetime) -> list[Move]:
-    """Pays down each rail in one batch; the moves of those that the rail accepted."""
+    """Sends each down its rail; the moves of those that left."""
+    sent = sending.send([_payment(candidate) for candidate in going], now=now)
     moves = []
-    for rail in sorted({candidate.rail for candidate in going}):
-        batch = [candidate for candidate in going if candidate.rail == rail]
-        results = pay(rail, [_instruction(candidate) for candidate in batch], now=now)
-        for candidate, result in zip(batch, results, strict=True):
-            if result.success:
-                moves.append(
-                    Move(
-                        settlement_id=candidate.settlement_id,
-                        intent_id=candidate.intent_id,
-                        old=candidate.status,
-                        new=SettlementStatus.APPROVED,
-                        action="released",
-                        actor=actor,
-                        reason=reason or _why(candidate),
-                        approved_by=approved_by,
-                        reference=result.reference_id,
-                        data={"amount": candidate.amount.text, "currency": candidate.amount.currency},
-                    )
-                )
-            else:
-                put_off([candidate.settlement_id], str(result.error))
+    for candidate in going:
+        left = sent[candidate.settlement_id]
+        if left.status is None:
+            put_off([candidate.settlement_id], left.refused)
+            continue
+        moves.append(
+            Move(
+                settlement_id=candidate.settlement_id,
+                intent_id=candidate.intent_id,
+                old=candidate.status,
+                new=left.status,
+                action="released" if left.status is SettlementStatus.APPROVED else "releasing",
+                actor=actor,
+                reason=reason or _why(candidate),
+                approved_by=approved_by,
+                reference=left.reference or None,
+                data={"amount": candidate.amount.text, "currency": candidate.amount.currency, "rail": candidate.rail},
+            )
+        )
     return moves
 
 
 def _why(candidate: Candidate) -> str:
-    if candidate.approvals_complete and candidate.strategy.needs_a_person:
+    if candidate.approvals_complete and (candidate.strategy.needs_a_person or candidate.went_out_before):
         return "approvals complete"
     return "hold is over" if candidate.strategy is ReleaseStrategy.DELAYED else "authorised at once"
 
 
-def _instruction(candidate: Candidate) -> Instruction:
-    return instruction(candidate.settlement_id, candidate.amount, candidate.recipient_id)
-
-
-def instruction(settlement_id: int, amount: Money, recipient_id: int | None) -> Instruction:
-    """The first attempt to pay a settlement."""
-    return Instruction(milestone_id=settlement_id, amount=amount, recipient_id=recipient_id, attempt_number=1)
+def _payment(candidate: Candidate) -> Payment:
+    return Payment(
+        settlement_id=candidate.settlement_id,
+        amount=candidate.amount,
+        rail=candidate.rail,
+        recipient_id=candidate.recipient_id,
+    )
 
 
 def put_off(settlement_ids: Sequence[int], error: str) -> None:
@@ -216,30 +201,36 @@ def sweep(*, now: datetime, limit: int = BATCH) -> SweepReport:
 
 def _claim(limit: int) -> list[int]:
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_DUE, [limit])
+        cursor.execute(_LOCK_DUE, _asked(limit))
         shipments = sorted({row[0] for row in cursor.fetchall()})
         if not shipments:
             return []
-        cursor.execute(_DUE_OF_LOCKED, [shipments, limit])
+        cursor.execute(_DUE_OF_LOCKED, {**_asked(limit), "shipments": shipments})
         return [row[0] for row in cursor.fetchall()]
 
 
 def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_OVERDUE_AND_BLOCKED, [limit])
-        rows = [(row[0], row[1], SettlementStatus(row[2]), row[3]) for row in cursor.fetchall()]
+        cursor.execute(_OVERDUE_AND_BLOCKED, _asked(limit))
+        ids = [row[0] for row in cursor.fetchall()]
+    blocked = [each for each in candidates.read(ids) if each.obstacle] if ids else []
+    rows = [(each.settlement_id, each.intent_id, each.status, each.obstacle) for each in blocked]
     lifecycle.block(rows, actor=SWEEPER, now=now)
 
 
+def _asked(limit: int) -> dict[str, Any]:
+    return {"limit": limit, "rails": registry.enabled_methods()}
+
+
 def _report(outcomes: Sequence[Outcome]) -> SweepReport:
-    released = sum(outcome.status is SettlementStatus.APPROVED for outcome in outcomes)
+    released = sum(outcome.status in LEFT for outcome in outcomes)
     return SweepReport(released=released, tightened=sum(outcome.tightened for outcome in outcomes))
 
 
 def _one_by_one(*, now: datetime, limit: int) -> SweepReport:
     """Each due settlement in a transaction of its own; the one that fails is put off and told of."""
     with connection.cursor() as cursor:
-        cursor.execute(_DUE_ONES, [limit])
+        cursor.execute(_DUE_ONES, _asked(limit))
         due = cursor.fetchall()
     report = SweepReport()
     for settlement_id, shipment_pk in due:
@@ -247,7 +238,7 @@ def _one_by_one(*, now: datetime, limit: int) -> SweepReport:
             with transaction.atomic(durable=True):
                 report += _report(_release_locked(settlement_id, shipment_pk, now=now))
         except BAD_ROW as error:
-            log_failure(settlement_id, error)
+            sending.log_failure(settlement_id, error)
             put_off([settlement_id], str(error))
             report += SweepReport(failed=1)
     return report
@@ -258,7 +249,7 @@ def _release_locked(settlement_id: int, shipment_pk: int, *, now: datetime) -> l
         cursor.execute("SELECT id FROM settlements_shipment WHERE id = %s FOR UPDATE SKIP LOCKED", [shipment_pk])
         if cursor.fetchone() is None:
             return []
-    waiting = [candidate for candidate in candidates.read([settlement_id]) if still_waits(candidate)]
+    waiting = [each for each in candidates.read([settlement_id]) if still_waits(each) or each.went_out_before]
     return release(waiting, actor=SWEEPER, now=now)
 
 

@@ -114,7 +114,7 @@ def _force(intent_id: int, force: Force, *, now: datetime) -> None:
 def _result(intent: PaymentIntent, created: int, *, forced: bool) -> Settled:
     rows = MilestoneSettlement.objects.filter(intent=intent, amount_minor__gt=0).values_list("status", flat=True)
     statuses = [SettlementStatus(status) for status in rows]
-    released = sum(status in {SettlementStatus.APPROVED, SettlementStatus.SETTLED} for status in statuses)
+    released = sum(status in {*release.LEFT, SettlementStatus.SETTLED} for status in statuses)
     waits_or_refused = not {SettlementStatus.PENDING, SettlementStatus.REJECTED}.isdisjoint(statuses)
     token = intent.freight_token
     risk = candidates.risk_picture(intent.risk_score, token.risk_score, token.status)

@@ -1,9 +1,12 @@
 """What the clock starts; every task may run twice, late, or beside itself."""
 
+from collections import Counter
+
 from celery import shared_task
 from django.utils import timezone
 
-from settlements import deliveries, release, reprocessing
+from rails import registry
+from settlements import deliveries, release, reprocessing, submitting
 
 MOST_BATCHES = 1_000
 
@@ -32,3 +35,26 @@ def deliver() -> dict[str, int]:
     """Sends subscribers what is due for them; does nothing while another process does."""
     report = deliveries.deliver_alone(clock=timezone.now)
     return {"delivered": report.delivered, "failed": report.failed, "parked": report.parked}
+
+
+@shared_task(name="settlements.submit")  # type: ignore[untyped-decorator]
+def submit() -> dict[str, int]:
+    """Hands what waits to its providers, rail by rail."""
+    total = submitting.Report()
+    for rail in registry.remote_rails():
+        total += submitting.submit(rail, clock=timezone.now)
+    return {
+        "accepted": total.accepted,
+        "refused": total.refused,
+        "unknown": total.unknown,
+        "not_yet": total.not_yet,
+    }
+
+
+@shared_task(name="settlements.hear")  # type: ignore[untyped-decorator]
+def hear() -> dict[str, int]:
+    """Applies what providers have told since, rail by rail."""
+    counted: Counter[str] = Counter()
+    for rail in registry.remote_rails():
+        counted.update({applied.value.lower(): n for applied, n in submitting.hear(rail, clock=timezone.now).items()})
+    return dict(counted)

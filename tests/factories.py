@@ -120,6 +120,7 @@ class IntentFactory(Factory[PaymentIntent]):
     recipient: Recipient | None = None
     schedule = ScheduleRequest()
     creator: User | None = None
+    payment_method = "internal_ledger"
 
     @classmethod
     def _create(cls, model_class: type[PaymentIntent], *args: Any, **kwargs: Any) -> PaymentIntent:
@@ -129,6 +130,7 @@ class IntentFactory(Factory[PaymentIntent]):
             amount=Money.from_major(kwargs["amount"], kwargs["currency"]),
             recipient_id=recipient and recipient.recipient_id,
             schedule=kwargs["schedule"],
+            payment_method=kwargs["payment_method"],
         )
         pk = intents.create(request, actor=ACTOR, user_id=creator and creator.pk, now=now())
         return PaymentIntent.objects.select_related("shipment", "freight_token", "recipient").get(pk=pk)

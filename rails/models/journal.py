@@ -9,23 +9,47 @@ from django.db.models.functions import Now
 from rails.models.account import Account
 from rails.models.guards import Guard, append_only
 
-# Rows that never change are compared with rows that never change, so no lock is needed: unique indexes let one
-# release follow one return and one return reverse one release, and each link may not carry more than the one before.
-# Hence released minus returned never exceeds the first release of the milestone.
-_LINKS_CARRY_NO_MORE = """
-    SELECT * INTO earlier FROM rails_journalentry WHERE id = COALESCE(NEW.reverses_id, NEW.follows_id);
+# The same fact written again is for the unique indexes to find, so it is not summed up with itself.
+_ANOTHER = """reference <> NEW.reference AND (milestone_id IS DISTINCT FROM NEW.milestone_id
+            OR (kind, attempt_number, occurrence) <> (NEW.kind, NEW.attempt_number, NEW.occurrence))"""
+
+# What is taken back is locked and summed up, so that two who take back at once see each other; a release that follows
+# pays out at most what came back. Hence released minus returned never exceeds the first release of the milestone.
+_LINKS_CARRY_NO_MORE = f"""
+    SELECT * INTO earlier FROM rails_journalentry WHERE id = COALESCE(NEW.reverses_id, NEW.follows_id)
+        FOR NO KEY UPDATE;
     IF earlier.id IS NULL THEN
         RAISE EXCEPTION 'Entry %: what it refers to does not exist', NEW.reference USING ERRCODE = 'check_violation';
     END IF;
+    expected := CASE WHEN NEW.follows_id IS NOT NULL THEN 'return' ELSE CASE NEW.kind
+        WHEN 'return' THEN 'release' WHEN 'transfer_return' THEN 'transfer' WHEN 'payout_return' THEN 'payout'
+        ELSE 'correction' END END;
+    IF earlier.kind <> expected OR (NEW.follows_id IS NULL AND earlier.attempt_number <> NEW.attempt_number) THEN
+        RAISE EXCEPTION 'Entry %: a % can not refer to a %', NEW.reference, NEW.kind, earlier.kind
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT COALESCE(SUM(amount_minor), 0) INTO back FROM rails_journalentry
+        WHERE reverses_id = COALESCE(NEW.reverses_id, earlier.reverses_id) AND {_ANOTHER};
+    room := CASE WHEN NEW.follows_id IS NOT NULL THEN back ELSE earlier.amount_minor - back END;
     IF earlier.milestone_id IS DISTINCT FROM NEW.milestone_id OR earlier.currency <> NEW.currency
-        OR NEW.amount_minor > earlier.amount_minor THEN
+        OR NEW.amount_minor > room THEN
         RAISE EXCEPTION 'Entry %: not more, no other currency and no other milestone than entry %',
             NEW.reference, earlier.reference USING ERRCODE = 'check_violation';
     END IF;
-    expected := CASE WHEN NEW.follows_id IS NOT NULL THEN 'return' WHEN NEW.kind = 'return' THEN 'release'
-        ELSE 'correction' END;
-    IF earlier.kind <> expected OR (NEW.kind = 'return' AND earlier.attempt_number <> NEW.attempt_number) THEN
-        RAISE EXCEPTION 'Entry %: a % can not refer to a %', NEW.reference, NEW.kind, earlier.kind
+    RETURN NEW;
+"""
+
+# Money on its way is what was released, and what is paid out of it, or comes back from there, is money on its way.
+_ON_ITS_WAY = f"""
+    SELECT * INTO released FROM rails_journalentry WHERE milestone_id = NEW.milestone_id AND kind = 'release'
+        AND attempt_number = NEW.attempt_number FOR NO KEY UPDATE;
+    SELECT COALESCE(SUM(CASE kind WHEN 'transfer' THEN amount_minor WHEN 'payout_return' THEN amount_minor
+        WHEN 'payout' THEN -amount_minor WHEN 'transfer_return' THEN -amount_minor END), 0)
+        INTO on_its_way FROM rails_journalentry
+        WHERE milestone_id = NEW.milestone_id AND attempt_number = NEW.attempt_number AND {_ANOTHER};
+    room := CASE NEW.kind WHEN 'transfer' THEN released.amount_minor ELSE on_its_way END;
+    IF released.id IS NULL OR released.currency <> NEW.currency OR NEW.amount_minor > room THEN
+        RAISE EXCEPTION 'Entry %: a % moves no more than what is on its way', NEW.reference, NEW.kind
             USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
@@ -56,20 +80,26 @@ _NO_MORE_THAN_THE_ENTRY = """
 
 
 class EntryKind(models.TextChoices):
-    """What happened: money was released, came back, or a booking is put right."""
+    """What happened: money was released, went on its way, arrived, came back; a fee; or a booking is put right."""
 
     RELEASE = "release"
     RETURN = "return"
+    TRANSFER = "transfer"
+    TRANSFER_RETURN = "transfer_return"
+    PAYOUT = "payout"
+    PAYOUT_RETURN = "payout_return"
+    FEE = "fee"
     CORRECTION = "correction"
 
 
 class JournalEntry(models.Model):
-    """One business fact, booked once: (kind, milestone, attempt). Amounts are minor units of the currency."""
+    """One business fact, booked once: (kind, milestone, attempt, the how-manyth of those). Amounts in minor units."""
 
     reference = models.TextField()
     kind = models.TextField(choices=EntryKind)
     milestone_id = models.BigIntegerField(null=True)
     attempt_number = models.IntegerField(default=1)
+    occurrence = models.SmallIntegerField(default=1, db_default=1)
     currency = models.TextField()
     amount_minor = models.BigIntegerField()
     reverses = models.ForeignKey(
@@ -86,7 +116,7 @@ class JournalEntry(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["reference"], name="entry_reference_is_unique"),
             models.UniqueConstraint(
-                fields=["milestone_id", "kind", "attempt_number"], name="business_fact_is_booked_once"
+                fields=["milestone_id", "kind", "attempt_number", "occurrence"], name="business_fact_is_booked_once"
             ),
             models.UniqueConstraint(
                 fields=["milestone_id"],
@@ -94,7 +124,9 @@ class JournalEntry(models.Model):
                 name="milestone_has_one_first_release",
             ),
             models.UniqueConstraint(
-                fields=["reverses"], condition=Q(reverses__isnull=False), name="entry_is_reversed_once"
+                fields=["reverses"],
+                condition=Q(reverses__isnull=False, kind="correction"),
+                name="correction_is_reversed_once",
             ),
             models.UniqueConstraint(
                 fields=["follows"], condition=Q(follows__isnull=False), name="return_is_followed_once"
@@ -102,24 +134,58 @@ class JournalEntry(models.Model):
             # What the postings' composite foreign key points to.
             models.UniqueConstraint(fields=["id", "currency"], name="entry_has_one_currency"),
             models.CheckConstraint(name="entry_moves_something", condition=Q(amount_minor__gt=0)),
-            models.CheckConstraint(name="entry_attempts_count_from_one", condition=Q(attempt_number__gte=1)),
+            models.CheckConstraint(
+                name="entry_attempts_count_from_one", condition=Q(attempt_number__gte=1, occurrence__gte=1)
+            ),
+            models.CheckConstraint(
+                name="released_and_sent_once_an_attempt",
+                condition=Q(occurrence=1) | ~Q(kind__in=["release", "transfer"]),
+            ),
             models.CheckConstraint(name="entry_has_a_reference", condition=~Q(reference="")),
             models.CheckConstraint(
                 name="entry_kind_has_its_links",
                 condition=Q(kind="release", milestone_id__isnull=False, reverses__isnull=True)
-                | Q(kind="return", milestone_id__isnull=False, reverses__isnull=False, follows__isnull=True)
+                | Q(
+                    kind__in=["return", "transfer_return", "payout_return"],
+                    milestone_id__isnull=False,
+                    reverses__isnull=False,
+                    follows__isnull=True,
+                )
+                | Q(
+                    kind__in=["transfer", "payout"],
+                    milestone_id__isnull=False,
+                    reverses__isnull=True,
+                    follows__isnull=True,
+                )
+                | Q(kind="fee", milestone_id__isnull=True, reverses__isnull=True, follows__isnull=True)
                 | Q(kind="correction", milestone_id__isnull=True, follows__isnull=True),
             ),
         ]
-        indexes = [BrinIndex(fields=["posted_at"], name="entries_by_time")]
+        indexes = [
+            BrinIndex(fields=["posted_at"], name="entries_by_time"),
+            models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="entries_that_take_back"),
+        ]
         triggers = [
             Guard(
                 name="links_carry_no_more",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
                 condition=pgtrigger.Condition("NEW.reverses_id IS NOT NULL OR NEW.follows_id IS NOT NULL"),
-                declare=[("earlier", "rails_journalentry"), ("expected", "text")],
+                declare=[
+                    ("earlier", "rails_journalentry"),
+                    ("expected", "text"),
+                    ("back", "numeric"),
+                    ("room", "numeric"),
+                ],
                 func=_LINKS_CARRY_NO_MORE,
+            ),
+            Guard(
+                name="no_more_than_is_on_its_way",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.kind IN ('transfer', 'transfer_return', 'payout')"),
+                declare=[("released", "rails_journalentry"), ("on_its_way", "numeric"), ("room", "numeric")],
+                func=_ON_ITS_WAY,
             ),
             Guard(
                 name="postings_sum_to_the_entry",

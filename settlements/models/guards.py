@@ -134,7 +134,7 @@ SETTLEMENT_CLAIM = Guard(
     name="release_is_authorised",
     when=pgtrigger.Before,
     operation=pgtrigger.Insert | pgtrigger.Update,
-    declare=[("approvers", "integer"), ("is_local", "boolean")],
+    declare=[("approvers", "integer"), ("is_local", "boolean"), ("went_out_before", "boolean DEFAULT false")],
     func=f"""
         IF NEW.status NOT IN ('RELEASING', 'APPROVED') THEN
             RETURN NEW;
@@ -143,6 +143,7 @@ SETTLEMENT_CLAIM = Guard(
             IF OLD.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') THEN
                 RETURN NEW;
             END IF;
+            went_out_before := OLD.status IN ('FAILED', 'RETURNED');
         END IF;
         is_local := NEW.rail = 'internal_ledger';
         IF is_local <> (NEW.status = 'APPROVED') THEN
@@ -157,7 +158,7 @@ SETTLEMENT_CLAIM = Guard(
                 {refuse("nothing is released while a hold is open")}
             END IF;
         END IF;
-        IF NEW.strategy IN ('MANUAL_REVIEW', 'PENDING') OR NEW.rail = 'wire' OR (
+        IF NEW.strategy IN ('MANUAL_REVIEW', 'PENDING') OR NEW.rail = 'wire' OR went_out_before OR (
             NEW.strategy = 'DELAYED'
             AND (NEW.settlement_delayed_until IS NULL OR NEW.settlement_delayed_until > clock_timestamp())
         ) THEN
@@ -174,6 +175,40 @@ SETTLEMENT_CLAIM = Guard(
             AND j.amount_minor = NEW.amount_minor AND j.currency = NEW.currency AND j.reference = NEW.reference
         ) THEN
             {refuse("a release by the internal ledger has its journal entry")}
+        END IF;
+        IF NOT is_local AND NOT EXISTS (
+            SELECT 1 FROM rails_railattempt a WHERE a.milestone_id = NEW.id AND a.state IN ('PREPARED', 'SUBMITTED')
+            AND a.amount_minor = NEW.amount_minor AND a.currency = NEW.currency AND lower(a.provider) = NEW.rail
+        ) THEN
+            {refuse("a release by a provider has its attempt, written before the provider is called")}
+        END IF;
+        RETURN NEW;
+    """,
+)
+
+# What became of money at a provider is on its attempt, and in the books, before it is on the settlement.
+PROVIDERS_WORD = Guard(
+    name="told_by_its_attempt",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    condition=pgtrigger.Condition(
+        "OLD.status IN ('RELEASING', 'APPROVED', 'SETTLED') AND NEW.status <> OLD.status"
+        " AND NEW.rail <> 'internal_ledger'"
+    ),
+    declare=[("attempt", "rails_railattempt"), ("expected", "text")],
+    func=f"""
+        SELECT * INTO attempt FROM rails_railattempt a WHERE a.milestone_id = NEW.id ORDER BY a.number DESC LIMIT 1;
+        expected := CASE NEW.status WHEN 'APPROVED' THEN 'ACCEPTED' WHEN 'FAILED' THEN 'REFUSED'
+            WHEN 'SETTLED' THEN 'CONFIRMED' WHEN 'RETURNED' THEN 'RETURNED' END;
+        IF attempt.state IS DISTINCT FROM expected OR lower(attempt.provider) <> NEW.rail
+           OR (NEW.status <> 'FAILED' AND attempt.reference <> NEW.reference) THEN
+            {refuse("what a provider said stands on its attempt first")}
+        END IF;
+        IF NEW.status IN ('APPROVED', 'SETTLED') AND NOT EXISTS (
+            SELECT 1 FROM rails_journalentry j WHERE j.kind = 'release' AND j.milestone_id = NEW.id
+            AND j.attempt_number = attempt.number AND j.amount_minor = NEW.amount_minor AND j.currency = NEW.currency
+        ) THEN
+            {refuse("what a provider took is booked as released")}
         END IF;
         RETURN NEW;
     """,

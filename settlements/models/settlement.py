@@ -14,7 +14,7 @@ from settlements.models.shipment_event import ShipmentEvent
 # Something to read, not spaces alone.
 _WORDS = "[^[:space:]]"
 
-WAITS_FOR_THE_SWEEP = Q(status="DELAYED") | (Q(status="PENDING") & ~Q(blocked_reason=""))
+WAITS_FOR_THE_SWEEP = Q(status="DELAYED") | (Q(status__in=["PENDING", "FAILED", "RETURNED"]) & ~Q(blocked_reason=""))
 
 
 class MilestoneSettlement(models.Model):
@@ -124,6 +124,7 @@ class MilestoneSettlement(models.Model):
             guards.STATUS_EDGES,
             guards.SETTLEMENT_ROW,
             guards.SETTLEMENT_CLAIM,
+            guards.PROVIDERS_WORD,
         ]
 
     def __str__(self) -> str:

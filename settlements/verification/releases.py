@@ -1,5 +1,6 @@
 """Was paid what was released, once, and by whom it had to be? Journal entries and approvals against settlements."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -10,7 +11,8 @@ from settlements.verification.differences import Difference, Rule, keep, rows_of
 _SETTLEMENTS = """
     SELECT s.id, s.status, s.rail, s.amount_minor, s.currency, s.reference,
            e.id, e.kind, e.amount_minor, e.currency, e.reference, e.reverses_id
-    FROM settlements_milestonesettlement s LEFT JOIN rails_journalentry e ON e.milestone_id = s.id
+    FROM settlements_milestonesettlement s
+    LEFT JOIN rails_journalentry e ON e.milestone_id = s.id AND e.kind IN ('release', 'return')
     ORDER BY s.id, e.id
 """
 _OUT = {"APPROVED", "SETTLED"}
@@ -32,6 +34,7 @@ _ENTRIES = [
         SELECT i.id, sum(CASE e.kind WHEN 'release' THEN e.amount_minor ELSE -e.amount_minor END), i.amount_minor
         FROM rails_journalentry e JOIN settlements_milestonesettlement s ON s.id = e.milestone_id
         JOIN settlements_paymentintent i ON i.id = s.intent_id
+        WHERE e.kind IN ('release', 'return')
         GROUP BY i.id
         HAVING sum(CASE e.kind WHEN 'release' THEN e.amount_minor ELSE -e.amount_minor END) > i.amount_minor
         ORDER BY i.id
@@ -104,8 +107,11 @@ def _check_one(rows: Sequence[tuple[Any, ...]]) -> bool:
     settlement_id, status, rail, amount_minor, currency, reference = rows[0][:6]
     entries = [row[6:] for row in rows if row[6] is not None]
     name = f"settlement {settlement_id}"
-    returned = {entry[5]: entry[2] for entry in entries if entry[1] == "return"}
-    standing = [entry for entry in entries if entry[1] == "release" and returned.get(entry[0], 0) < entry[2]]
+    returned: Counter[int] = Counter()
+    for entry in entries:
+        if entry[1] == "return":
+            returned[entry[5]] += entry[2]
+    standing = [entry for entry in entries if entry[1] == "release" and returned[entry[0]] < entry[2]]
     net = sum(entry[2] if entry[1] == "release" else -entry[2] for entry in entries)
     if net > amount_minor:
         raise Difference(f"{name}: released less returned is {net} in minor units, more than its {amount_minor}")

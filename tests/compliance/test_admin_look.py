@@ -31,6 +31,7 @@ from settlements.statuses import (
     SettlementStatus,
 )
 from tests.compliance.conftest import logged_in
+from tests.rails.rows import a_row_of_each
 
 # The pages of these are other people's: the queue is tested with itself.
 _OWN_PAGES = {"reviewqueue"}
@@ -56,6 +57,7 @@ def demo(settings, db):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("load_demo", verbosity=0)
     now = timezone.now()
+    a_row_of_each(now)
     switches.turn_on(provider=SettlementProvider.INTERNAL_LEDGER, reason="test", actor="user:ops1", now=now)
     subscriber, _ = subscribers.create("tms", "https://tms.example.com/", actor="user:ops1", now=now)
     redelivery.ping(subscriber.pk, actor="user:ops1", now=now)

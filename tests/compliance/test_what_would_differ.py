@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from compliance.what_would_differ import Circumstances, for_one_approver, for_release_at_once, score_below
+from rails import registry
 from rails.money import Money
 from settlements import candidates
 from settlements.policy import HIGH_FROM, MEDIUM_FROM, approvals_required, decide_at_event, decide_at_settle
@@ -34,11 +35,16 @@ ALL = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def every_rail_is_set_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "enabled_methods", lambda: RAILS)
+
+
 def goes_at_once(now: Circumstances) -> bool:
     """As the policy and the road to money have it."""
     decide = decide_at_event if now.origin is Origin.EVENT else decide_at_settle
     obstacle = candidates.obstacle(
-        held=now.held, rail=now.rail, rail_on=now.rail_on, recipient_usable=now.recipient_usable
+        held=now.held, rail=now.rail, rail_on=now.rail_on, recipient_usable=now.recipient_usable, destination=""
     )
     immediate = decide(now.risk, now.event_type).strategy is ReleaseStrategy.IMMEDIATE
     return immediate and now.rail != "wire" and not obstacle

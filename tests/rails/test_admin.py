@@ -6,7 +6,7 @@ from django.urls import include, path, reverse
 from pytest_django import Settings
 
 from rails import ledger, recipients, switches
-from rails.admin import ReadOnlyAdmin
+from rails.admin_pages import ReadOnlyAdmin
 from rails.base import SettlementProvider
 from rails.models import Account, JournalEntry, Posting, RailSwitch, Recipient, RecipientEdit
 from tests.factories import log_in

@@ -10,6 +10,16 @@ from rails.money import Money
 from settlements.models import MilestoneSettlement, PaymentIntent, PaymentScheduleItem
 from tests.factories import now
 
+# For whoever can send the guards to sleep: an attempt of a settlement in a state, to nobody in particular.
+ATTEMPT = """
+    INSERT INTO rails_railattempt (milestone_id, number, provider, amount_minor, currency, recipient_id, destination_id,
+        state, reference, returned_minor, tries, error, question, prepared_at, submitted_at)
+    SELECT s.id, 1 + (SELECT count(*) FROM rails_railattempt a WHERE a.milestone_id = s.id), upper(s.rail),
+        s.amount_minor, s.currency, 0, 0, told.state,
+        CASE WHEN told.state IN ('PREPARED', 'SUBMITTED', 'REFUSED') THEN '' ELSE s.reference END,
+        CASE WHEN told.state = 'RETURNED' THEN s.amount_minor ELSE 0 END, 1, 'by hand', '', now(), now()
+    FROM settlements_milestonesettlement s CROSS JOIN (SELECT %s::text AS state) told WHERE s.id = %s
+"""
 _NEXT_ID = "SELECT nextval('settlements_milestonesettlement_id_seq')"
 
 

@@ -38,6 +38,10 @@ def waiting(risk: Any = HIGH, event_type: str = POD, **intent: Any) -> Milestone
     return settlement_of(an_intent(risk=risk, **intent), event_type)
 
 
+# Where the attempt stands before a settlement on a remote rail becomes this.
+ATTEMPT_BEFORE = {S.RELEASING: "PREPARED", S.APPROVED: "ACCEPTED"}
+
+
 @pytest.mark.parametrize("new", S)
 @pytest.mark.parametrize("old", S)
 def test_the_database_allows_exactly_the_moves_of_the_table(old: S, new: S, behind_the_guards: Sql) -> None:
@@ -50,6 +54,10 @@ def test_the_database_allows_exactly_the_moves_of_the_table(old: S, new: S, behi
         "stripe" if remote else "internal_ledger",
         settlement.pk,
     )
+    if remote:
+        behind_the_guards(by_hand.ATTEMPT, ATTEMPT_BEFORE.get(new, "REFUSED"), settlement.pk)
+    if old in {S.FAILED, S.RETURNED}:
+        approval_row(settlement, a_user())
     if old is new or may_follow(old, new):
         by_hand.change(settlement, status=new.value)
     else:
@@ -70,7 +78,10 @@ def test_a_settlement_begins_only_in_an_initial_status(status: S, refused: Refus
         "released_at": now(),
         "settled_at": now(),
     }
-    if status in INITIAL:
+    if status is S.RELEASING:
+        with refused("a release by a provider has its attempt"):
+            by_hand.insert_settlement(intent, POD, **columns)
+    elif status in INITIAL:
         assert by_hand.insert_settlement(intent, POD, **columns) == settlement_id
     else:
         with refused("a settlement does not begin in this status"):
@@ -184,15 +195,33 @@ class TestARelease:
         with refused("a local rail approves at once"):
             by_hand.change(settlement, status="RELEASING")
 
-    def test_by_another_rail_does_not_skip_releasing(self, refused: Refused) -> None:
+    def test_by_another_rail_does_not_skip_releasing(self, refused: Refused, behind_the_guards: Sql) -> None:
         settlement = waiting()
         by_hand.change(settlement, rail="stripe")
         approval_row(settlement, a_user())
         with refused("a local rail approves at once"):
             by_hand.release(settlement)
+        with refused("a release by a provider has its attempt"):
+            by_hand.change(settlement, status="RELEASING")
+        behind_the_guards(by_hand.ATTEMPT, "PREPARED", settlement.pk)
         by_hand.change(settlement, status="RELEASING")
 
-    def test_by_wire_needs_two_approvers_whatever_the_strategy(self, refused: Refused) -> None:
+    @pytest.mark.parametrize(
+        "wrong", ["amount_minor = 1", "currency = 'EUR'", "provider = 'ACH'", "state = 'SUBMITTED'"]
+    )
+    def test_has_an_attempt_of_just_this_payment(self, wrong: str, refused: Refused, behind_the_guards: Sql) -> None:
+        settlement = waiting()
+        by_hand.change(settlement, rail="stripe")
+        behind_the_guards(by_hand.ATTEMPT, "PREPARED", settlement.pk)
+        behind_the_guards(f"UPDATE rails_railattempt SET {wrong} WHERE milestone_id = %s", settlement.pk)
+        approval_row(settlement, a_user())
+        if wrong.startswith("state"):
+            by_hand.change(settlement, status="RELEASING")
+        else:
+            with refused("a release by a provider has its attempt"):
+                by_hand.change(settlement, status="RELEASING")
+
+    def test_by_wire_needs_two_approvers_whatever_the_strategy(self, refused: Refused, behind_the_guards: Sql) -> None:
         intent = an_intent()
         with refused("a wire needs two approvers"):
             by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=1)
@@ -200,6 +229,7 @@ class TestARelease:
             by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=2, status="RELEASING")
         settlement_id = by_hand.insert_settlement(intent, POD, rail="wire", approvals_required=2)
         settlement = MilestoneSettlement.objects.get(pk=settlement_id)
+        behind_the_guards(by_hand.ATTEMPT, "PREPARED", settlement.pk)
         approval_row(settlement, a_user())
         with refused(NEEDS_APPROVERS):
             by_hand.change(settlement, status="RELEASING")
@@ -215,20 +245,60 @@ class TestARelease:
             old,
             settlement.pk,
         )
+        approval_row(settlement, a_user())
+        # An approval is of one attempt: when that is refused it is void.
+        behind_the_guards(by_hand.ATTEMPT, "REFUSED", settlement.pk)
+        behind_the_guards(by_hand.ATTEMPT, "PREPARED", settlement.pk)
         with refused(NEEDS_APPROVERS):
             by_hand.change(settlement, status="RELEASING")
         approval_row(settlement, a_user())
         by_hand.change(settlement, status="RELEASING")
 
-    def test_that_a_provider_confirms_is_recorded_without_anybody(self, behind_the_guards: Sql) -> None:
+    def test_that_a_provider_confirms_is_recorded_without_anybody(
+        self, refused: Refused, behind_the_guards: Sql
+    ) -> None:
         settlement = waiting()
+        amount = Money(settlement.amount_minor, settlement.currency)
         behind_the_guards(
-            "UPDATE settlements_milestonesettlement SET rail = 'stripe', status = 'RELEASING' WHERE id = %s",
+            "UPDATE settlements_milestonesettlement SET rail = 'stripe', status = 'RELEASING', reference = 'tr_1' "
+            "WHERE id = %s",
             settlement.pk,
         )
-        by_hand.change(settlement, status="APPROVED", reference="tr_1", released_at=now())
-        by_hand.change(settlement, status="SETTLED", settled_at=now())
-        by_hand.change(settlement, status="APPROVED")
+        behind_the_guards(by_hand.ATTEMPT, "SUBMITTED", settlement.pk)
+
+        def provider_says(state: str) -> None:
+            behind_the_guards(
+                "UPDATE rails_railattempt SET state = %s, reference = 'tr_1', returned_minor = %s "
+                "WHERE milestone_id = %s",
+                state,
+                amount.minor if state == "RETURNED" else 0,
+                settlement.pk,
+            )
+
+        def becomes(status: str) -> None:
+            by_hand.change(settlement, status=status, released_at=now(), settled_at=now())
+
+        for status in ("APPROVED", "FAILED"):
+            with refused("what a provider said stands on its attempt first"):
+                becomes(status)
+        provider_says("ACCEPTED")
+        with refused("what a provider took is booked as released"):
+            becomes("APPROVED")
+        by_hand.book(settlement.pk, amount)
+        with refused("what a provider said stands on its attempt first"):
+            by_hand.change(settlement, status="APPROVED", reference="tr_2", released_at=now())
+        becomes("APPROVED")
+        for status in ("SETTLED", "RETURNED"):
+            with refused("what a provider said stands on its attempt first"):
+                becomes(status)
+        provider_says("CONFIRMED")
+        becomes("SETTLED")
+        with refused("what a provider said stands on its attempt first"):
+            becomes("APPROVED")
+        provider_says("ACCEPTED")
+        becomes("APPROVED")
+        provider_says("RETURNED")
+        becomes("RETURNED")
 
     @pytest.mark.parametrize("strategy", ["MANUAL_REVIEW", "PENDING"])
     def test_is_not_smuggled_in_by_insert(self, strategy: str, refused: Refused) -> None:

@@ -1,0 +1,239 @@
+"""The instruction that is written before a provider is called, and what became of it: the only writer of attempts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from django.db import connection
+
+from rails.base import Instruction, SettlementProvider
+from rails.models.attempt import AttemptState
+from rails.money import Money
+
+LONGEST_ERROR: Final = 2_000
+
+# The recipients are locked first, so that no destination changes between the look and the commit.
+_LOCK_RECIPIENTS = "SELECT id FROM rails_recipient WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE"
+_OBSTACLES = """
+    SELECT wanted.place, rails_destination_obstacle(wanted.recipient_id, lower(wanted.provider))
+    FROM json_to_recordset(%s::json) AS wanted (place int, recipient_id bigint, provider text)
+"""
+_PREPARE = """
+    INSERT INTO rails_railattempt (milestone_id, number, provider, amount_minor, currency, recipient_id,
+        destination_id, state, reference, returned_minor, tries, error, question, prepared_at)
+    SELECT wanted.milestone_id,
+        1 + (SELECT count(*) FROM rails_railattempt a WHERE a.milestone_id = wanted.milestone_id),
+        wanted.provider, wanted.amount_minor, wanted.currency, wanted.recipient_id,
+        rails_destination_of(wanted.recipient_id, lower(wanted.provider)), 'PREPARED', '', 0, 0, '', '', %s
+    FROM json_to_recordset(%s::json) AS wanted (milestone_id bigint, provider text, amount_minor bigint, currency text,
+        recipient_id bigint)
+    ORDER BY wanted.milestone_id
+    RETURNING milestone_id, number
+"""
+
+# While the rail or the recipient is switched off nothing is handed in, not even what was handed in before: the rail
+# would hand it over if it found nothing. What was never handed over also waits for its window, and for its destination.
+_CLAIM = """
+    UPDATE rails_railattempt a SET state = 'SUBMITTED', tries = a.tries + 1,
+        submitted_at = coalesce(a.submitted_at, clock_timestamp()),
+        leased_until = clock_timestamp() + make_interval(secs => %(lease)s::float8)
+    FROM (
+        SELECT own.id, own.submitted_at FROM rails_railattempt own
+        JOIN rails_recipient r ON r.id = own.recipient_id
+        LEFT JOIN rails_railswitch w ON w.rail = own.provider
+        WHERE own.provider = %(provider)s AND own.question = '' AND own.state IN ('PREPARED', 'SUBMITTED')
+          AND CASE WHEN own.state = 'SUBMITTED' THEN true WHEN NOT %(open)s::boolean THEN false
+              ELSE rails_destination_of(own.recipient_id, lower(own.provider)) = own.destination_id END
+          AND (own.leased_until IS NULL OR own.leased_until < clock_timestamp())
+          AND r.payouts_enabled AND coalesce(w.enabled, true)
+        ORDER BY own.state DESC, own.leased_until NULLS FIRST, own.id LIMIT %(limit)s::bigint
+        FOR NO KEY UPDATE OF own SKIP LOCKED
+    ) claimed
+    WHERE a.id = claimed.id
+    RETURNING a.milestone_id, a.number, a.amount_minor, a.currency, a.recipient_id, a.destination_id,
+        claimed.submitted_at, a.tries
+"""
+# Its destination is out of force, so it can not be handed over as it was written.
+_OUTDATED = """
+    SELECT a.milestone_id, a.number FROM rails_railattempt a JOIN rails_destination d ON d.id = a.destination_id
+    WHERE a.provider = %s AND a.state = 'PREPARED' AND a.submitted_at IS NULL AND d.state <> 'ACTIVE'
+    ORDER BY a.milestone_id LIMIT %s::bigint
+"""
+_ANSWERED = """
+    UPDATE rails_railattempt a SET state = told.new, error = told.error, question = '', leased_until = NULL,
+        reference = CASE WHEN told.reference = '' THEN a.reference ELSE told.reference END,
+        returned_minor = coalesce(told.returned_minor, a.returned_minor),
+        submitted_at = CASE WHEN told.new = 'REFUSED' THEN a.submitted_at ELSE coalesce(a.submitted_at, now.at) END,
+        answered_at = CASE WHEN told.old IN ('PREPARED', 'SUBMITTED') THEN now.at ELSE a.answered_at END,
+        confirmed_at = CASE WHEN told.new = 'CONFIRMED' AND told.old <> 'CONFIRMED' THEN now.at ELSE a.confirmed_at END
+    FROM json_to_recordset(%s::json) AS told (milestone_id bigint, number int, old text, new text, reference text,
+        error text, returned_minor bigint)
+    CROSS JOIN (SELECT %s::timestamptz AS at) now
+    WHERE a.milestone_id = told.milestone_id AND a.number = told.number AND a.state = told.old
+    RETURNING a.id
+"""
+# An answer that comes after the lease may find that another process has handed it in meanwhile: `tries` tells.
+_UNANSWERED = """
+    UPDATE rails_railattempt a SET state = told.state, error = told.error,
+        question = CASE WHEN told.needs_person THEN told.error ELSE a.question END,
+        submitted_at = CASE WHEN told.state = 'PREPARED' THEN NULL ELSE a.submitted_at END,
+        leased_until = now() + make_interval(secs => told.wait)
+    FROM json_to_recordset(%s::json) AS told (milestone_id bigint, number int, tries int, state text, error text,
+        needs_person boolean, wait float8)
+    WHERE a.milestone_id = told.milestone_id AND a.number = told.number
+      AND a.state = 'SUBMITTED' AND a.tries = told.tries
+    RETURNING a.id
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A payment that is to be handed to a provider."""
+
+    milestone_id: int
+    provider: SettlementProvider
+    amount: Money
+    recipient_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An instruction that this process hands in now, for the how-manyth time."""
+
+    instruction: Instruction
+    tries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """An attempt from one state to another, or more of it back in the same."""
+
+    milestone_id: int
+    number: int
+    old: AttemptState
+    new: AttemptState
+    reference: str = ""
+    error: str = ""
+    returned: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """A claimed attempt without a definite answer, to be handed in again after `wait` seconds.
+
+    `handed_over` False: provably the provider has never seen it. `needs_person`: not before somebody has judged.
+    """
+
+    claimed: Claimed
+    error: str
+    wait: float
+    handed_over: bool = True
+    needs_person: bool = False
+
+
+class LostAttempt(RuntimeError):
+    """An attempt was no longer where it was read although its payment was locked: some writer broke the lock order."""
+
+
+def prepare(orders: Sequence[Order], *, now: datetime) -> dict[int, str]:
+    """Writes the next attempt of each payment, in the caller's transaction, with its money's locks held.
+
+    By milestone what stands in the way; empty where the attempt is written, to the destination that can be paid now.
+    """
+    if not orders:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_RECIPIENTS, [sorted({order.recipient_id for order in orders})])
+        rows = [{"place": place, **_columns(order)} for place, order in enumerate(orders)]
+        cursor.execute(_OBSTACLES, [orjson.dumps(rows).decode()])
+        obstacles = {orders[place].milestone_id: obstacle for place, obstacle in cursor.fetchall()}
+        going = [row for row in rows if not obstacles[row["milestone_id"]]]
+        if going:
+            cursor.execute(_PREPARE, [now, orjson.dumps(going).decode()])
+    return obstacles
+
+
+def claim(provider: SettlementProvider, *, limit: int, lease_seconds: int, is_open: bool) -> list[Claimed]:
+    """Takes what is to be handed in now, for a time; in a transaction of its own that is committed before the call."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"provider": provider.value, "limit": limit, "lease": lease_seconds, "open": is_open})
+        rows = cursor.fetchall()
+    return sorted(
+        (
+            Claimed(
+                Instruction(
+                    milestone_id=milestone_id,
+                    amount=Money(minor, currency),
+                    recipient_id=recipient_id,
+                    attempt_number=number,
+                    destination_id=destination_id,
+                    submitted_at=submitted_at,
+                ),
+                tries,
+            )
+            for milestone_id, number, minor, currency, recipient_id, destination_id, submitted_at, tries in rows
+        ),
+        key=lambda claimed: (claimed.instruction.milestone_id, claimed.instruction.attempt_number),
+    )
+
+
+def outdated(provider: SettlementProvider, *, limit: int) -> list[tuple[int, int]]:
+    """(milestone, number) of attempts that were never handed over and whose destination was replaced or closed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OUTDATED, [provider.value, limit])
+        return [(milestone_id, number) for milestone_id, number in cursor.fetchall()]
+
+
+def leave(unanswered: Sequence[Unanswered]) -> int:
+    """Takes down what has no definite answer; how many that were. One answered meanwhile stays as it is."""
+    if not unanswered:
+        return 0
+    rows = [
+        {
+            "milestone_id": each.claimed.instruction.milestone_id,
+            "number": each.claimed.instruction.attempt_number,
+            "tries": each.claimed.tries,
+            "state": AttemptState.SUBMITTED if each.handed_over else AttemptState.PREPARED,
+            "error": each.error[:LONGEST_ERROR],
+            "needs_person": each.needs_person,
+            "wait": each.wait,
+        }
+        for each in unanswered
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_UNANSWERED, [orjson.dumps(rows).decode()])
+        return len(cursor.fetchall())
+
+
+def step(steps: Sequence[Step], *, now: datetime) -> None:
+    """Moves attempts by compare-and-set, one step each, under the locks of their money. Raises LostAttempt."""
+    if not steps:
+        return
+    rows = [
+        {
+            "milestone_id": each.milestone_id,
+            "number": each.number,
+            "old": each.old,
+            "new": each.new,
+            "reference": each.reference,
+            "error": each.error[:LONGEST_ERROR],
+            "returned_minor": None if each.returned is None else each.returned.minor,
+        }
+        for each in steps
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_ANSWERED, [orjson.dumps(rows).decode(), now])
+        if len(cursor.fetchall()) != len(steps):
+            raise LostAttempt("an attempt moved although its payment was locked")
+
+
+def _columns(order: Order) -> dict[str, Any]:
+    return {
+        "milestone_id": order.milestone_id,
+        "provider": order.provider,
+        "amount_minor": order.amount.minor,
+        "currency": order.amount.currency,
+        "recipient_id": order.recipient_id,
+    }
