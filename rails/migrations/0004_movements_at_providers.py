@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """The journal books money on its way: transfers, payouts, their ways back in parts, and fees."""
 
-    dependencies = [("rails", "0003_destinations")]
+    dependencies = [("rails", "0040_method_rules")]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(

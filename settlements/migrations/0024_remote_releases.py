@@ -34,7 +34,7 @@ BEFORE = SETTLEMENT_VERSION.replace(
 class Migration(migrations.Migration):
     """A remote release has its attempt, follows it, and is approved attempt by attempt."""
 
-    dependencies = [("settlements", "0023_rail_permissions"), ("rails", "0005_attempts")]
+    dependencies = [("settlements", "0030_sealed_once_per_key"), ("rails", "0005_attempts")]
 
     operations = [
         migrations.RunSQL(SETTLEMENT_VERSION, BEFORE),

@@ -101,8 +101,9 @@ class TestAClaim:
         assert (decided.status, decided.message) == (S.RELEASING, "Settlement approved")
 
     def test_waits_for_a_recipient_with_a_destination(self, provider: PretendProvider, recipient: Recipient) -> None:
+        intent = an_intent(recipient=recipient, payment_method="stripe")
         destinations.close(recipient.pk, "stripe", reason="gone", actor="test", now=now())
-        settlement = releasing(recipient)
+        settlement = settlement_of(intent, POD)
         assert (settlement.status, settlement.blocked_reason) == (S.DELAYED, "recipient has no destination for stripe")
         assert not RailAttempt.objects.exists()
         assert release.sweep(now=now()) == release.SweepReport()
