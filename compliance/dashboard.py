@@ -65,7 +65,8 @@ _STUCK = """
     SELECT (SELECT count(*) FROM settlements_milestonesettlement s
             WHERE s.status = 'RELEASING' AND s.updated_at < %(releasing_since)s::timestamptz),
            (SELECT count(*) FROM settlements_milestonesettlement s
-            WHERE (s.status = 'DELAYED' OR (s.status = 'PENDING' AND NOT s.blocked_reason = ''))
+            WHERE (s.status = 'DELAYED'
+                   OR (s.status IN ('PENDING', 'FAILED', 'RETURNED') AND NOT s.blocked_reason = ''))
               AND NOT s.blocked_reason = ''),
            (SELECT count(*) FROM settlements_milestonesettlement s WHERE s.status = 'FAILED'),
            (SELECT count(*) FROM settlements_milestonesettlement s WHERE s.status = 'RETURNED'),

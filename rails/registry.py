@@ -64,6 +64,11 @@ def rail_for(*, method: object) -> PaymentRail:
     return rail_of(provider=provider_of(method=method))
 
 
+def is_local(*, method: object) -> bool:
+    """Whether a method's books are ours, set up in this installation or not; raises UnknownRail."""
+    return _RAILS[provider].is_local if (provider := provider_of(method=method)) in _RAILS else False
+
+
 def is_implemented(*, provider: SettlementProvider) -> bool:
     """Whether this installation has the rail at all."""
     return any(rail.get_provider() is provider for rail in _configured())

@@ -149,7 +149,7 @@ def complete(intent_id: int, *, actor: str, now: datetime) -> int:
             .values_list("pk", "rail")
         )
         for _, rail in approved:
-            if not registry.rail_for(method=rail).is_local:
+            if not registry.is_local(method=rail):
                 raise RemoteRail(f"A settlement on rail {rail} settles when the provider confirms")
         lifecycle.transition(
             [

@@ -11,8 +11,10 @@ from rails.accounts import AccountCode, AccountKey
 from rails.base import Applied, RailOutcome, SettlementProvider
 from rails.models import AttemptState, JournalEntry, RailAttempt, RailNotice, Recipient
 from rails.money import Money
-from settlements import intents, outcomes, release, submitting, verify
+from settlements import intents, outcomes, release, requests, submitting, verify
+from settlements.intents import ScheduleRequest
 from settlements.models import AuditEvent, MilestoneSettlement
+from settlements.statuses import ScheduleType
 from settlements.statuses import SettlementStatus as S
 from tests.factories import (
     CLAIM,
@@ -281,6 +283,36 @@ class TestHandingOver:
         submit(provider)
         settlement.refresh_from_db()
         assert (settlement.status, settlement.rail) == (S.APPROVED, "stripe")
+
+    @pytest.mark.parametrize("set_up", [True, False])
+    def test_nobody_but_the_provider_confirms_it(
+        self, provider: PretendProvider, recipient: Recipient, set_up: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        full = ScheduleRequest(type=ScheduleType.FULL_ON_POD)
+        intent = an_intent(recipient=recipient, payment_method="stripe", schedule=full)
+        settlement_of(intent, POD)
+        submit(provider)
+        monkeypatch.setattr(provider, "is_configured", lambda: set_up)
+        with pytest.raises(requests.RemoteRail, match="settles when the provider confirms"):
+            requests.complete(intent.pk, actor="test", now=now())
+
+    def test_settling_by_request_counts_what_is_on_its_way(
+        self, provider: PretendProvider, recipient: Recipient
+    ) -> None:
+        intent = an_intent(recipient=recipient, payment_method="stripe")
+        settled = requests.settle(intent.pk, actor="test", now=now())
+        assert (settled.action_taken, settled.released) == ("approved", 3)
+        assert submit(provider).accepted == 3
+
+    def test_what_is_on_its_way_when_its_intent_is_cancelled_arrives(
+        self, provider: PretendProvider, recipient: Recipient
+    ) -> None:
+        settlement = releasing(recipient)
+        intents.cancel(settlement.intent_id, reason="no longer wanted", actor="test", now=now())
+        submit(provider)
+        settlement.refresh_from_db()
+        assert settlement.status == S.APPROVED
+        proven()
 
     def test_the_release_log_lines_are_the_ones_operators_search_for(
         self, provider: PretendProvider, recipient: Recipient, caplog: pytest.LogCaptureFixture
