@@ -19,10 +19,11 @@ MAX_ENTRIES: Final = 5_000  # in one statement
 _BACKWARDS: Final = {EntryKind.RELEASE: EntryKind.RETURN, EntryKind.CORRECTION: EntryKind.CORRECTION}
 
 # An entry and its posting are one statement, for any number of entries. An account that is missing leaves its entry
-# out, a fact that is booked already (or a release whose predecessor is still out) is skipped by the unique indexes;
-# the answer tells which. A later attempt follows the milestone's last return.
+# out, and with it the milestone's others, for a later one may build on it; a fact that is booked already (or a release
+# whose predecessor is still out) is skipped by the unique indexes; the answer tells which. A later attempt follows the
+# milestone's last return.
 _POST = """
-    WITH wanted AS (
+    WITH named AS (
         SELECT wanted.*,
             CASE WHEN debit_recipient IS NULL
                 THEN (SELECT id FROM rails_account WHERE code = debit_code AND currency = wanted.currency
@@ -40,12 +41,16 @@ _POST = """
         FROM json_to_recordset(%s::json) AS wanted (place int, kind text, reference text, milestone_id bigint,
             attempt_number int, occurrence int, currency text, amount_minor bigint, reverses_id bigint,
             description text, debit_code text, debit_recipient bigint, credit_code text, credit_recipient bigint)
+    ), wanted AS (
+        SELECT named.*, bool_and(debit_id IS NOT NULL AND credit_id IS NOT NULL)
+            OVER (PARTITION BY milestone_id, CASE WHEN milestone_id IS NULL THEN place END) AS at_home
+        FROM named
     ), entry AS (
         INSERT INTO rails_journalentry (kind, reference, milestone_id, attempt_number, occurrence, currency,
             amount_minor, reverses_id, follows_id, description, posted_at)
         SELECT kind, reference, milestone_id, attempt_number, occurrence, currency, amount_minor, reverses_id,
             follows_id, description, %s::timestamptz
-        FROM wanted WHERE debit_id IS NOT NULL AND credit_id IS NOT NULL
+        FROM wanted WHERE at_home
         ORDER BY milestone_id, place
         ON CONFLICT DO NOTHING
         RETURNING id, reference, posted_at, currency, amount_minor
@@ -54,7 +59,7 @@ _POST = """
         SELECT entry.id, wanted.debit_id, wanted.credit_id, entry.currency, entry.amount_minor, entry.posted_at
         FROM entry JOIN wanted USING (reference)
     )
-    SELECT wanted.place, wanted.debit_id IS NOT NULL AND wanted.credit_id IS NOT NULL, entry.id
+    SELECT wanted.place, wanted.at_home, entry.id
     FROM wanted LEFT JOIN entry USING (reference)
 """
 

@@ -5,7 +5,16 @@ from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.method_rule import MethodRule
 from rails.models.notice import RailNotice
 from rails.models.recipient import Recipient, RecipientEdit
-from rails.models.stripe import StripeInstallation
+from rails.models.stripe import (
+    StripeAccount,
+    StripeEvent,
+    StripeEventState,
+    StripeInstallation,
+    StripeListening,
+    StripePayout,
+    StripePayoutPart,
+    StripePayoutStatus,
+)
 from rails.models.switch import RailSwitch
 from rails.models.wire import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 
@@ -24,7 +33,14 @@ __all__ = [
     "RailSwitch",
     "Recipient",
     "RecipientEdit",
+    "StripeAccount",
+    "StripeEvent",
+    "StripeEventState",
     "StripeInstallation",
+    "StripeListening",
+    "StripePayout",
+    "StripePayoutPart",
+    "StripePayoutStatus",
     "WireAnswer",
     "WireEntry",
     "WireEvidence",

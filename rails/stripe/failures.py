@@ -24,7 +24,7 @@ class CallFailed(Exception):
         self.detail = detail
 
 
-class Refused(CallFailed):
+class DefiniteNo(CallFailed):
     """A definite no: nothing moved, and nothing will under this key."""
 
     def __init__(self, detail: str, *, code: str) -> None:
@@ -42,6 +42,10 @@ class DidNothing(CallFailed):
 
 class NotAllowed(DidNothing):
     """Stripe does not take our API key for this: it is wrong, was replaced, or may not do it."""
+
+
+class NoSuchAccount(NotAllowed):
+    """The connected account is none of ours, or no longer."""
 
 
 class Lost(CallFailed):
@@ -66,12 +70,14 @@ def of(error: stripe.StripeError) -> CallFailed:
         return Lost(words)
     if status == 429:
         return Lost(words, worth_another_try=True) if told.get("code") == "lock_timeout" else DidNothing(words)
+    if told.get("code") == "account_invalid":
+        return NoSuchAccount(words)
     if status in (401, 403):
         return NotAllowed(f"Stripe does not accept our API key for this: {words}")
     if status == 409:
         return Lost(words, worth_another_try=True)
     if status in _DEFINITE:
-        return KeyReused(words) if told["type"] == "idempotency_error" else Refused(words, code=_code(told))
+        return KeyReused(words) if told["type"] == "idempotency_error" else DefiniteNo(words, code=_code(told))
     return Lost(words, replayed=_headers(error).get(_REPLAYED) == "true")
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from rails.base import Answer, NotYet, OutcomeUnknown, SettlementProvider, SettlementResult
 from rails.stripe.client import Deadline, StripeClient
-from rails.stripe.failures import CallFailed, KeyReused, Lost, Refused
+from rails.stripe.failures import CallFailed, DefiniteNo, KeyReused, Lost
 from rails.stripe.transfers import Order, Transfer
 
 PROVIDER: Final = SettlementProvider.STRIPE
@@ -51,7 +51,7 @@ class Payer:
         try:
             done = self.client.post("/v1/transfers", order.params, key=order.key, deadline=self.deadline)
             return _judged(order, [Transfer.read(done.body)], "Transferred by Stripe")
-        except Refused as no:
+        except DefiniteNo as no:
             return SettlementResult.refused(PROVIDER, error=no.detail)
         except KeyReused as reused:
             return self._found(order) or unknown(order, reused.detail, needs_person=True)

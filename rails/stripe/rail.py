@@ -17,7 +17,7 @@ from rails.base import (
     SettlementResult,
 )
 from rails.money import Money
-from rails.stripe import configuration, currencies, installation
+from rails.stripe import configuration, currencies, hearing, installation
 from rails.stripe.client import THREADS, Deadline, client_of
 from rails.stripe.paying import PROVIDER, Payer, unknown
 from rails.stripe.transfers import Order
@@ -65,10 +65,10 @@ class StripeRail(RemoteRail):
         return [answers[each] for each in instructions]
 
     def hear(self, *, now: datetime) -> Sequence[Notice]:
-        return []
+        return hearing.hear(now=now)
 
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
-        return None
+        hearing.heard(told, now=now)
 
 
 def _orders(instructions: Sequence[Instruction]) -> dict[Instruction, Order | SettlementResult]:

@@ -12,6 +12,7 @@ from rails.stripe.failures import Lost
 SETTLEMENT: Final = "chainpay_settlement"
 ATTEMPT: Final = "chainpay_attempt"
 INSTALLATION: Final = "chainpay_installation"
+_LONGEST_ID: Final = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +96,11 @@ class Transfer:
         """Whether any of it has not come back."""
         return self.reversed < self.integer
 
-    @property
-    def milestone_id(self) -> int | None:
-        """The settlement it was made for, by its own metadata."""
-        return int(self.milestone) if self.milestone.isascii() and self.milestone.isdigit() else None
+    def settlement_of(self, mark: str) -> tuple[int, int] | None:
+        """The settlement and the attempt it was made for; None for one of another installation's, or nobody's."""
+        if self.mark != mark or self.attempt is None or not (self.milestone.isascii() and self.milestone.isdigit()):
+            return None
+        return (int(self.milestone), self.attempt) if len(self.milestone) <= _LONGEST_ID else None
 
     def is_exactly(self, order: Order) -> bool:
         """Whether it is what was ordered: amount, currency, account, settlement and attempt."""

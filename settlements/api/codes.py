@@ -47,6 +47,7 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType(
         "recipient_unknown": Code(404, "No recipient has this id; one in a body is 400, one in a path 404."),
         "repeated_parameter": Code(400, "A query parameter is given more than once."),
         "shipment_not_found": Code(404, "There is no such shipment, or it is none of yours."),
+        "stripe_event_invalid": Code(400, "The signature is right, but the body is no event as Stripe's API has them."),
         "too_many_parameters": Code(400, "The request has too many query parameters."),
         "too_many_requests": Code(429, "The caller's requests of this second are used up; wait for `Retry-After`."),
         "unknown_demo_user": Code(401, "`X-Demo-User` names no demo login."),

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from settlements.api import audit, events, intents, paths, recipients, tokens
+from settlements.api import audit, events, intents, paths, recipients, stripe_events, tokens
 from settlements.api.health import Healthz, Readyz
 from settlements.api.whoami import Whoami
 
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern] = [
     path("freight_tokens/<id:token_id>", tokens.FreightTokenDetail.as_view()),
     path("recipients/<visible:recipient_id>", recipients.RecipientDetail.as_view()),
     path("webhooks/shipment_event", events.ShipmentEventWebhook.as_view()),
+    path("webhooks/stripe", stripe_events.StripeWebhook.as_view()),
     path("audit/shipments/<visible:shipment_id>", audit.ShipmentAudit.as_view()),
     path("audit/payment_intents/<id:intent_id>/milestones", audit.IntentMilestones.as_view()),
     path("audit/milestones/<id:milestone_id>", audit.MilestoneAudit.as_view()),

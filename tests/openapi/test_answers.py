@@ -5,13 +5,23 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from django.utils import timezone
 
+from rails.stripe.configuration import StripeSettings
 from tests.flows.conftest import REASON, Api
 from tests.openapi.test_document import list_of, operations, validator_of
+from tests.stripe_fake import signature
 
-pytestmark = pytest.mark.usefixtures("staff")
+pytestmark = pytest.mark.usefixtures("staff", "stripe")
+STRIPE_SECRET = "whsec_of_a_test"
+
+
+@pytest.fixture
+def stripe(settings: Any) -> None:
+    """Stripe's webhooks are let in under this secret."""
+    settings.CHAINPAY_STRIPE = StripeSettings(webhook_secrets=(STRIPE_SECRET,))
 
 
 class Checked(Api):
@@ -104,6 +114,8 @@ def happy(checked: Checked) -> None:
     until = (timezone.now() + timedelta(days=3)).isoformat()
     (milestone,) = checked.milestones(delayed).values()
     officer.post(f"/compliance/extend/{milestone['id']}", {"reason": REASON, "until": until})
+    stripe = orjson.dumps({"id": "evt_1", "object": "event", "type": "x", "created": 1, "data": {"object": {}}})
+    checked.post("/webhooks/stripe", stripe, Stripe_Signature=signature(stripe, STRIPE_SECRET))
     for path in ("/whoami", "/healthz", "/readyz", "/openapi.json"):
         checked.get(path)
     for path in ("/docs", "/docs/errors"):
@@ -114,6 +126,10 @@ def test_every_operation_answers_with_success_as_described(checked: Checked) -> 
     happy(checked)
     succeeded = {(method, path) for method, path, status in checked.seen if status < 300}
     assert succeeded == {(method, path) for method, path, _ in operations(checked.document)}
+
+
+def of_stripe(api: Checked, body: bytes) -> Any:
+    return api.post("/webhooks/stripe", body, Stripe_Signature=signature(body, STRIPE_SECRET))
 
 
 EVENT = {"shipment_id": "S", "event_type": "POD_CONFIRMED", "occurred_at": "2025-11-07T15:30:00Z"}
@@ -157,6 +173,9 @@ REFUSED: dict[str, tuple[int, Callable[[Checked], Any]]] = {
         401,
         lambda api: api.send("POST", "/webhooks/shipment_event", EVENT, X_Event_Source="nobody"),
     ),
+    "an event that Stripe has not signed": (401, lambda api: api.post("/webhooks/stripe", {"id": "evt_1"})),
+    "a body of Stripe's that is no event": (400, lambda api: of_stripe(api, b"{}")),
+    "a body of Stripe's that is no JSON": (400, lambda api: of_stripe(api, b"{")),
     "an unknown login": (401, lambda api: api.send("GET", "/whoami", X_Demo_User="nobody")),
     "a page of another origin": (403, lambda api: api.send("GET", "/whoami", Origin="https://elsewhere.example")),
     "a decision of the demo client": (403, lambda api: api.post("/compliance/approve/1", {})),

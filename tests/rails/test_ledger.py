@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from django.db import connection, connections
 
-from rails import ledger
+from rails import ledger, recipients
 from rails.accounts import AccountCode, AccountKey, open_accounts
 from rails.entries import AccountMissing, Entry, EntryConflict, EntryUnknown
 from rails.models import Account, EntryKind, JournalEntry, Posting
@@ -94,6 +94,24 @@ class TestBooking:
     def test_an_entry_is_in_one_currency(self) -> None:
         with pytest.raises(ValueError, match="one currency"):
             release(1, credit=AccountKey(AccountCode.RECIPIENT_PAYABLE, "EUR"))
+
+
+def test_a_missing_account_leaves_the_other_entries_of_its_milestone_for_the_second_look(db: None) -> None:
+    """A transfer builds on its release: opened must be the release's account before either is booked."""
+    for name, milestone_id in (("FIRST", 1), ("SECOND", 2)):
+        recipient, _ = recipients.put(name, name, actor="test", now=NOW)
+        payable = AccountKey(AccountCode.RECIPIENT_PAYABLE, "USD", recipient.pk)
+        clearing, cash = (AccountKey(code, "USD") for code in (AccountCode.STRIPE_CLEARING, AccountCode.STRIPE_BALANCE))
+        booked = ledger.post(
+            [
+                release(milestone_id, credit=payable),
+                release(
+                    milestone_id, kind=EntryKind.TRANSFER, reference=f"T{milestone_id}", debit=clearing, credit=cash
+                ),
+            ],
+            now=NOW,
+        )
+        assert all(posted.created for posted in booked)
 
 
 @pytest.mark.django_db

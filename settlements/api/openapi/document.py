@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from settlements.api.openapi import acts, audit, events, intents, parties, refused, service
+from settlements.api.openapi import acts, audit, events, intents, parties, refused, service, stripe_events
 from settlements.api.openapi.components import COMPONENTS
 from settlements.api.openapi.introduction import INTRODUCTION, TAGS
 from settlements.api.openapi.operation import JSON, Answer, Body, Operation, Parameter
@@ -14,6 +14,7 @@ from settlements.permissions import Scope
 VERSION: Final = "1.0.0"
 OPERATIONS: Final = (
     *events.OPERATIONS,
+    *stripe_events.OPERATIONS,
     *intents.OPERATIONS,
     *acts.OPERATIONS,
     *parties.OPERATIONS,
@@ -87,7 +88,14 @@ def _security_schemes() -> dict[str, Any]:
         scheme: {"type": "apiKey", "in": "header", "name": name, "description": says}
         for scheme, (name, says) in _SIGNATURE.items()
     }
-    return {"apiKey": key, **signature}
+    stripe = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Stripe-Signature",
+        "description": "`t=` seconds since 1970, within 5 minutes of our clock, and `v1=` the HMAC-SHA256 of "
+        "`{t}.{body}` under one of Stripe's webhook secrets.",
+    }
+    return {"apiKey": key, **signature, "stripeSignature": stripe}
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
@@ -112,6 +120,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
 def _wanted(operation: Operation) -> str:
     if operation.scope is Scope.PUBLIC:
         return "Public: no credentials."
+    if operation.stripe_signed:
+        return "No key: signed by Stripe."
     if operation.scope is Scope.ANYONE:
         return "Scope: none; any valid key or signature."
     return f"Scope: `{operation.scope}`" + (", which every event source holds." if operation.signed else ".")
@@ -121,6 +131,8 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
     """OpenAPI 3.1 lets schemes other than OAuth list what a caller must hold."""
     if operation.scope is Scope.PUBLIC:
         return []
+    if operation.stripe_signed:
+        return [{"stripeSignature": []}]
     held = [] if operation.scope is Scope.ANYONE else [str(operation.scope)]
     signature = dict.fromkeys(_SIGNATURE, held)
     if operation.scope is Scope.EVENTS_WRITE:

@@ -35,6 +35,7 @@ is; `X-Demo-User: officer1` acts as that demo login, who may decide.
 
 TAGS: Final = {
     "Shipment events": "What a carrier or the platform posts, signed.",
+    "Providers": "What payment providers post, signed by them.",
     "Payment intents": "What is owed, and what may be asked of it.",
     "Tokens and recipients": "What the upstream pushes: shipments' tokens, and who is paid.",
     "Audit": "What happened to the money, and why.",

@@ -51,7 +51,8 @@ class Operation:
 
     `refusals` names what this operation alone refuses: refusals of the domain, and codes of the interface; what every
     caller, query, body and field can be told is added to them. `nested` names fields below those of the body, `signed`
-    is as the Endpoint has it, and `decides` says that a part of it is an officer's decision.
+    is as the Endpoint has it, `stripe_signed` says that only Stripe is let in, and `decides` says that a part of it is
+    an officer's decision.
     """
 
     method: str
@@ -67,6 +68,7 @@ class Operation:
     refusals: tuple[type[Refusal] | str, ...] = ()
     nested: tuple[str, ...] = ()
     signed: bool = False
+    stripe_signed: bool = False
     decides: bool = False
 
     @property

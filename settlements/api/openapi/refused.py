@@ -96,7 +96,7 @@ def _common(operation: Operation) -> list[str]:
     if operation.scope is not Scope.PUBLIC:
         codes += _OF_ANY_CALLER
         # A signature is about the body, which is read for it even where none is expected.
-        codes += ["invalid_signature", *_OF_ANY_BODY[2:]] if operation.signed else []
+        codes += ["invalid_signature", *_OF_ANY_BODY[2:]] if operation.signed or operation.stripe_signed else []
     if operation.decides:
         codes.append("demo_client_may_not_decide")
     if any(parameter.place == "path" for parameter in operation.parameters):

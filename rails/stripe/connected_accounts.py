@@ -1,0 +1,44 @@
+"""Whether a connected account can be paid at all: what Stripe says of it now, in words that stand in the way.
+
+Events only say where to look: the account as it is now needs no order of events.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from rails.models import StripeAccount
+from rails.stripe.client import Deadline, StripeClient
+from rails.stripe.failures import CallFailed, NoSuchAccount
+
+
+def look(client: StripeClient, accounts: Iterable[str], *, deadline: Deadline, now: datetime) -> dict[str, str]:
+    """Looks accounts up and takes down what they are like; by account the error of those that could not be read."""
+    failed = {}
+    for account in sorted(set(accounts)):
+        try:
+            trouble = _trouble(client.get(f"/v1/accounts/{account}", {}, deadline=deadline))
+        except NoSuchAccount:
+            trouble = "it is no longer connected to our platform"
+        except CallFailed as error:
+            failed[account] = error.detail
+            continue
+        StripeAccount.objects.update_or_create(account=account, defaults={"trouble": trouble, "looked_at": now})
+    return failed
+
+
+def troubled() -> list[str]:
+    """The accounts that had a trouble when they were looked at last."""
+    return list(StripeAccount.objects.exclude(trouble="").order_by("looked_at").values_list("account", flat=True)[:50])
+
+
+def _trouble(shown: Mapping[str, Any]) -> str:
+    """Why nothing should be sent there; empty when it can be."""
+    capabilities, requirements = shown.get("capabilities") or {}, shown.get("requirements") or {}
+    status = capabilities.get("transfers", "missing")
+    if status != "active":
+        return f"Stripe lets it receive no transfers (capability transfers is {status})"
+    if shown.get("payouts_enabled") is not True:
+        why = requirements.get("disabled_reason")
+        return "Stripe has switched its payouts off" + (f" ({why})" if why else "")
+    return ""

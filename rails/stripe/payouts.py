@@ -1,0 +1,135 @@
+"""How far the payouts of connected accounts got, and which of our transfers are in them: the only writer of both.
+
+A payout is pending, in transit, paid, and may fail even then; whatever order its news come in, it only goes onwards.
+What a failed one contained is paid by a later one, which lists the failure instead of the transfers.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import Q
+
+from rails.base import Notice, RailOutcome, SettlementProvider
+from rails.models import StripePayout, StripePayoutPart, StripePayoutStatus
+from rails.stripe.failures import Lost
+
+PROVIDER: Final = SettlementProvider.STRIPE
+SOURCE: Final = "stripe payout "
+MOST_AT_ONCE: Final = 50
+_LONGEST_FAILURE: Final = 500
+
+_SAVE: Final = """
+    INSERT INTO rails_stripepayout AS known (payout_id, account, status, amount, currency, automatic, arrives_on,
+        failure, contents_known, looks, next_look_at, made_at, status_at)
+    VALUES (%(id)s, %(account)s, %(status)s, %(amount)s, %(currency)s, %(automatic)s, %(arrives_on)s, %(failure)s,
+        false, 0, %(now)s, %(made_at)s, %(status_at)s)
+    ON CONFLICT (payout_id) DO UPDATE SET
+        status = EXCLUDED.status, status_at = EXCLUDED.status_at, arrives_on = EXCLUDED.arrives_on,
+        failure = EXCLUDED.failure, next_look_at = EXCLUDED.next_look_at, looks = 0
+    WHERE known.status NOT IN ('failed', 'canceled')
+      AND array_position(%(order)s::text[], EXCLUDED.status) > array_position(%(order)s::text[], known.status)
+"""
+_OUTCOMES: Final = {
+    StripePayoutStatus.PAID: RailOutcome.CONFIRMED,
+    StripePayoutStatus.FAILED: RailOutcome.PAYOUT_FAILED,
+}
+
+
+def save(shown: Mapping[str, Any], *, account: str, at: datetime, now: datetime) -> None:
+    """Takes down how far a payout got by `at`; older news change nothing. Raises Lost for one that makes no sense."""
+    try:
+        failure = " ".join(str(shown[name]) for name in ("failure_code", "failure_message") if shown.get(name))
+        values: dict[str, Any] = {
+            "id": str(shown["id"]),
+            "account": account,
+            "status": StripePayoutStatus(shown["status"]).value,
+            "amount": int(shown["amount"]),
+            "currency": str(shown["currency"]),
+            "automatic": bool(shown["automatic"]),
+            "arrives_on": datetime.fromtimestamp(shown["arrival_date"], UTC).date(),
+            "failure": failure[:_LONGEST_FAILURE],
+            "made_at": datetime.fromtimestamp(shown["created"], UTC),
+            "status_at": at,
+            "now": now,
+            "order": StripePayoutStatus.values,
+        }
+    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise Lost("a payout of Stripe's that makes no sense") from error
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE, values)
+
+
+def to_open(*, now: datetime) -> list[StripePayout]:
+    """Payouts whose contents are to be asked for next, oldest first."""
+    closed = StripePayout.objects.filter(
+        status__in=_OUTCOMES, automatic=True, contents_known=False, next_look_at__lte=now
+    )
+    return list(closed.order_by("made_at", "id")[:MOST_AT_ONCE])
+
+
+def opened(payout: StripePayout, parts: Sequence[StripePayoutPart]) -> None:
+    """What is in a payout is known for good."""
+    StripePayoutPart.objects.bulk_create(parts, ignore_conflicts=True)
+    StripePayout.objects.filter(pk=payout.pk).update(contents_known=True)
+
+
+def put_off(payout: StripePayout, *, now: datetime) -> None:
+    """Its contents can not be told yet; asked again later, each time after twice as long, half a day at most."""
+    wait = timedelta(seconds=min(10 * 2 ** min(payout.looks, 12), 12 * 3600))
+    StripePayout.objects.filter(pk=payout.pk).update(looks=payout.looks + 1, next_look_at=now + wait)
+
+
+def notices(*, most: int) -> list[Notice]:
+    """What settlements have not been told yet of the payouts they are in, oldest payout first."""
+    told: list[Notice] = []
+    for part in _untold(most):
+        outcome = _OUTCOMES[StripePayoutStatus(part.payout.status)]
+        if outcome is RailOutcome.PAYOUT_FAILED and _is_paid_by_another(part):
+            StripePayoutPart.objects.filter(pk=part.pk).update(told=outcome.value)
+            continue
+        told.append(
+            Notice(
+                provider=PROVIDER,
+                outcome=outcome,
+                source=f"{SOURCE}{part.payout.payout_id}",
+                occurred_at=part.payout.status_at,
+                milestone_id=part.milestone_id,
+                attempt_number=part.attempt_number,
+                reference_id=part.transfer_id,
+                reason=_reason(part.payout),
+            )
+        )
+    return told
+
+
+def was_told(notice: Notice) -> None:
+    """The settlement knows."""
+    StripePayoutPart.objects.filter(
+        payout__payout_id=notice.source.removeprefix(SOURCE), transfer_id=notice.reference_id
+    ).update(told=notice.outcome.value)
+
+
+def _untold(most: int) -> Iterator[StripePayoutPart]:
+    untold = Q()
+    for status, outcome in _OUTCOMES.items():
+        untold |= Q(payout__status=status) & ~Q(told=outcome.value)
+    found = StripePayoutPart.objects.filter(untold).select_related("payout")
+    return iter(found.order_by("payout__made_at", "payout_id", "id")[:most])
+
+
+def _is_paid_by_another(part: StripePayoutPart) -> bool:
+    """Whether a payout that was not this one has brought the transfer to the bank: its failure is old news then."""
+    return StripePayoutPart.objects.filter(
+        transfer_id=part.transfer_id, payout__status=StripePayoutStatus.PAID
+    ).exists()
+
+
+def _reason(payout: StripePayout) -> str:
+    if payout.status == StripePayoutStatus.PAID:
+        return f"Stripe's payout {payout.payout_id} reached the recipient's bank"
+    return (
+        f"Stripe's payout {payout.payout_id} failed ({payout.failure or 'no reason told'}); the money is in the "
+        "recipient's Stripe balance and goes out with its next payout, once its bank account is right"
+    )

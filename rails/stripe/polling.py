@@ -1,0 +1,65 @@
+"""What Stripe did not tell by webhook: asked for on a beat, and taken down by the same road."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+from rails.models import StripeAccount
+from rails.stripe import connected_accounts, inbox, listening, payouts
+from rails.stripe.client import Deadline, StripeClient
+from rails.stripe.events import TRANSFERS, NotAnEvent, read
+from rails.stripe.failures import CallFailed
+from rails.stripe.inbox import CameBy
+
+# A payout that was paid may fail within five business days (https://docs.stripe.com/api/payouts/object).
+MAY_STILL_FAIL: Final = timedelta(days=10)
+MOST_ACCOUNTS: Final = 50
+
+_OPEN_ACCOUNTS: Final = """
+    SELECT d.details->>'account' AS account, min(a.submitted_at) AS since
+    FROM rails_railattempt a JOIN rails_destination d ON d.id = a.destination_id
+    LEFT JOIN rails_stripeaccount known ON known.account = d.details->>'account'
+    WHERE a.provider = 'STRIPE' AND (a.state = 'ACCEPTED' OR (a.state = 'CONFIRMED' AND a.confirmed_at > %s))
+    GROUP BY d.details->>'account', known.payouts_seen_at
+    ORDER BY known.payouts_seen_at NULLS FIRST, account LIMIT %s
+"""
+
+
+def poll(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
+    """Events of the platform since the last ones seen, and the payouts of accounts that transfers are open to.
+
+    Raises CallFailed; what was taken down until then stays.
+    """
+    _events(client, deadline=deadline, now=now)
+    accounts = _open_accounts(now)
+    for account, since in accounts:
+        created = {"gte": int((since - timedelta(days=1)).timestamp())}
+        for shown in client.all("/v1/payouts", {"created": created}, account=account, deadline=deadline):
+            payouts.save(shown, account=account, at=now, now=now)
+        StripeAccount.objects.update_or_create(
+            account=account,
+            defaults={"payouts_seen_at": now},
+            create_defaults={"payouts_seen_at": now, "looked_at": now},
+        )
+    wanted = [*connected_accounts.troubled(), *(account for account, _ in accounts)]
+    connected_accounts.look(client, wanted[:MOST_ACCOUNTS], deadline=deadline, now=now)
+
+
+def _events(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
+    created = {"gte": int(listening.events_since(now=now).timestamp())}
+    asked = {"types": sorted(TRANSFERS), "created": created}
+    found = []
+    for shown in client.all("/v1/events", asked, deadline=deadline):
+        try:
+            found.append(read(shown))
+        except NotAnEvent as error:
+            raise CallFailed(f"a list of Stripe's events with something else: {error}") from error
+    inbox.store(found, came_by=CameBy.POLL, now=now)
+    listening.events_seen(until=now)
+
+
+def _open_accounts(now: datetime) -> list[tuple[str, datetime]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN_ACCOUNTS, [now - MAY_STILL_FAIL, MOST_ACCOUNTS])
+        return [(account, since) for account, since in cursor.fetchall()]
