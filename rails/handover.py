@@ -20,10 +20,11 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -120,10 +121,10 @@ def hand_over(outbox: Path, name: str, sha256: str) -> Handed:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A file that lies staged, and since when."""
+    """A file that lies staged, and for how long."""
 
     name: str
-    since: datetime
+    age: timedelta
 
 
 def staged(outbox: Path) -> list[Staged]:
@@ -134,7 +135,8 @@ def staged(outbox: Path) -> list[Staged]:
             for name in sorted(os.listdir(staging))
             if _NAME.fullmatch(name.removeprefix(".")) and not name.endswith(RECEIPT)
         ]
-    return [Staged(name, datetime.fromtimestamp(stats.st_mtime, UTC)) for name, stats in found]
+    now = time.time()  # as the files' own times are, whatever is taken for now elsewhere
+    return [Staged(name, timedelta(seconds=now - stats.st_mtime)) for name, stats in found]
 
 
 def discard(outbox: Path, name: str) -> None:

@@ -52,7 +52,7 @@ def make(configuration: WireConfiguration, window: Window, transfers: Sequence[T
     A name is never tried twice, so two that make the file of one window disturb neither's bytes: the database takes
     the rows of one. Raises IntegrityError, HandOverError.
     """
-    _clear_abandoned(configuration, now=now)
+    _clear_abandoned(configuration)
     file = _drafted(configuration, window, transfers, now=now)
     content = pain001.write(
         Initiation(
@@ -88,12 +88,12 @@ def finish(configuration: WireConfiguration, file: WireFile, *, now: datetime) -
         logger.info("Wire file %s handed over (%s)", file.name, handed.value.lower())
 
 
-def _clear_abandoned(configuration: WireConfiguration, *, now: datetime) -> None:
+def _clear_abandoned(configuration: WireConfiguration) -> None:
     """Removes files that were staged and whose rows were never written, for they hold account numbers."""
     old = [
         staged.name
         for staged in handover.staged(configuration.outbox)
-        if staged.since < now - _ABANDONED_AFTER and staged.name.startswith(_PREFIX)
+        if staged.age > _ABANDONED_AFTER and staged.name.startswith(_PREFIX)
     ]
     known = set(WireFile.objects.filter(name__in=old).values_list("name", flat=True))
     for name in old:

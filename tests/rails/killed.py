@@ -4,19 +4,22 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType, ModuleType
 from typing import Any
 
 
-def killed_before_line(number: int, module: ModuleType, act: Callable[[], None]) -> bool:
-    """Forks, runs `act` and kills it as it comes to its nth line of the module; whether it was killed.
+def killed_before_line(number: int, modules: Collection[ModuleType], act: Callable[[], object]) -> bool:
+    """Forks, runs `act` and kills it as it comes to its nth line of the modules; whether it was killed.
+
+    Whoever has a database connection closes it before: the child would send its farewell on the same socket.
 
     An act that ends before that many lines is not killed; one that fails is an AssertionError here.
     """
+    files = {module.__file__ for module in modules}
     child = os.fork()
     if child == 0:
-        _run(number, module, act)
+        _run(number, files, act)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -25,12 +28,12 @@ def killed_before_line(number: int, module: ModuleType, act: Callable[[], None])
     return False
 
 
-def _run(number: int, module: ModuleType, act: Callable[[], None]) -> None:
+def _run(number: int, files: Collection[str | None], act: Callable[[], object]) -> None:
     left = number
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal left
-        if frame.f_code.co_filename != module.__file__:
+        if frame.f_code.co_filename not in files:
             return None
         if event == "line":
             left -= 1
