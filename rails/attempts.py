@@ -1,6 +1,6 @@
 """The instruction that is written before a provider is called, and what became of it: the only writer of attempts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -45,6 +45,7 @@ _CLAIM = """
         LEFT JOIN rails_railswitch w ON w.rail = own.provider
         WHERE own.provider = %(provider)s AND own.question = '' AND own.state IN ('PREPARED', 'SUBMITTED')
           AND CASE WHEN own.state = 'SUBMITTED' THEN true WHEN NOT %(open)s::boolean THEN false
+              WHEN own.currency <> ALL(%(currencies)s::text[]) THEN false
               ELSE rails_destination_of(own.recipient_id, lower(own.provider)) = own.destination_id END
           AND (own.leased_until IS NULL OR own.leased_until < clock_timestamp())
           AND r.payouts_enabled AND coalesce(w.enabled, true)
@@ -155,10 +156,29 @@ def prepare(orders: Sequence[Order], *, now: datetime) -> dict[int, str]:
     return obstacles
 
 
-def claim(provider: SettlementProvider, *, limit: int, lease_seconds: int, is_open: bool) -> list[Claimed]:
-    """Takes what is to be handed in now, for a time; in a transaction of its own that is committed before the call."""
+def claim(
+    provider: SettlementProvider,
+    *,
+    limit: int,
+    lease_seconds: int,
+    is_open: bool,
+    currencies: Collection[str] | None = None,
+) -> list[Claimed]:
+    """Takes what is to be handed in now, for a time; in a transaction of its own that is committed before the call.
+
+    What was never handed over is taken of an open rail only, and of these currencies (None: of all).
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"provider": provider.value, "limit": limit, "lease": lease_seconds, "open": is_open})
+        cursor.execute(
+            _CLAIM,
+            {
+                "provider": provider.value,
+                "limit": limit,
+                "lease": lease_seconds,
+                "open": is_open,
+                "currencies": None if currencies is None else list(currencies),
+            },
+        )
         rows = cursor.fetchall()
     return sorted(
         (

@@ -1,7 +1,7 @@
 """What every payment rail promises: the plug-in contract. It knows nothing of shipments, intents or risk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -226,6 +226,10 @@ class RemoteRail(PaymentRail):
     @abstractmethod
     def is_open(self, *, now: datetime) -> bool:
         """Whether instructions that were never handed over are taken now."""
+
+    def open_currencies(self, *, now: datetime) -> Collection[str] | None:
+        """Of which currencies an open rail takes new instructions now; None: of all that it pays."""
+        return None
 
     @abstractmethod
     def hear(self, *, now: datetime) -> Sequence[Notice]:

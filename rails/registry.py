@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from rails.base import LocalRail, PaymentRail, RemoteRail, SettlementProvider
 from rails.internal.rail import InternalLedgerRail
 from rails.stripe.rail import StripeRail
+from rails.wire.rail import WireRail
 
 _RAILS: dict[SettlementProvider, PaymentRail] = {
-    rail.get_provider(): rail for rail in (InternalLedgerRail(), StripeRail())
+    rail.get_provider(): rail for rail in (InternalLedgerRail(), StripeRail(), WireRail())
 }
 
 

@@ -117,14 +117,17 @@ class Candidate:
     def authorised(self) -> bool:
         """IMMEDIATE, DELAYED and due, or approvals complete (SPEC section 6); never on wire without approvals.
 
-        An IMMEDIATE one that had to wait is DELAYED and due at once, unless a person has moved its date since. What
+        An IMMEDIATE one that had to wait is DELAYED and due at once, unless a person has moved its date since; one that
+        had to wait for people on wire, and has left it, is PENDING. What
         failed or came back goes out again only when people have approved that.
         """
         if self.approvals_complete:
             return True
         if self.rail == "wire" or self.strategy.needs_a_person or self.went_out_before:
             return False
-        return self.due if self.status is SettlementStatus.DELAYED else self.strategy is ReleaseStrategy.IMMEDIATE
+        if self.status is SettlementStatus.DELAYED or self.strategy is ReleaseStrategy.DELAYED:
+            return self.due
+        return self.strategy is ReleaseStrategy.IMMEDIATE
 
     @property
     def went_out_before(self) -> bool:

@@ -27,6 +27,7 @@ from settlements.statuses import (
     LIVE_TOKEN_STATUSES,
     EventType,
     IntentStatus,
+    ReleaseStrategy,
     ScheduleType,
     SettlementStatus,
 )
@@ -200,6 +201,38 @@ def locked(intent_id: int) -> tuple[PaymentIntent, locks.LockedShipment]:
     return intent, shipment
 
 
+def _wait_as_the_method_demands(intent_id: int, *, actor: str, now: datetime) -> None:
+    """What would go by itself waits for people on wire; what waited for them only because of wire goes by itself."""
+    waiting = MilestoneSettlement.objects.filter(intent_id=intent_id, amount_minor__gt=0).order_by("id")
+    to_people = waiting.filter(rail=WIRE, status=SettlementStatus.DELAYED)
+    lifecycle.transition(
+        [
+            Move(
+                settlement_id=settlement.pk,
+                intent_id=intent_id,
+                old=SettlementStatus.DELAYED,
+                new=SettlementStatus.PENDING,
+                action="sent_to_people",
+                actor=actor,
+                reason="a wire is released by two officers",
+            )
+            for settlement in to_people
+        ],
+        now=now,
+    )
+    by_itself = waiting.filter(
+        status=SettlementStatus.PENDING, strategy__in=[ReleaseStrategy.IMMEDIATE, ReleaseStrategy.DELAYED]
+    ).exclude(rail=WIRE)
+    lifecycle.block(
+        [
+            (settlement.pk, intent_id, SettlementStatus.PENDING, "goes with the next sweep that finds it due")
+            for settlement in by_itself
+        ],
+        actor=actor,
+        now=now,
+    )
+
+
 def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime) -> None:
     """Chooses the rail for what has not been submitted yet; settlements already submitted keep theirs.
 
@@ -215,6 +248,7 @@ def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime
         waiting = MilestoneSettlement.objects.filter(intent_id=intent_id, status__in=_NOT_SUBMITTED)
         two = {"approvals_required": Greatest(F("approvals_required"), 2)} if method == WIRE else {}
         waiting.update(rail=method, updated_at=now, **two)
+        _wait_as_the_method_demands(intent_id, actor=actor, now=now)
         audit.record(
             [
                 audit.Draft(

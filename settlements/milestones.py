@@ -14,7 +14,14 @@ from django.db import connection
 from rails.money import Money
 from settlements import audit, candidates, four_eyes, lifecycle, sending
 from settlements.lifecycle import NewSettlement
-from settlements.policy import Decision, approvals_required, decide_at_event, decide_at_settle, nothing_to_release
+from settlements.policy import (
+    WIRE,
+    Decision,
+    approvals_required,
+    decide_at_event,
+    decide_at_settle,
+    nothing_to_release,
+)
 from settlements.sending import Payment, Sent
 from settlements.statements import bigints
 from settlements.statuses import EventType, Origin, ReleaseStrategy, SettlementStatus
@@ -262,6 +269,7 @@ def _goes_now(milestone: Milestone) -> bool:
     """Whether its money goes at once: decided so, there is some, and nothing stands against it."""
     return (
         milestone.decision.strategy is ReleaseStrategy.IMMEDIATE
+        and milestone.rail != WIRE
         and milestone.amount.minor > 0
         and not milestone.obstacle
     )
@@ -277,20 +285,21 @@ def _payment(milestone: Milestone) -> Payment:
 
 
 def _settlement(milestone: Milestone, origin: Origin, sent: Sent | None) -> NewSettlement:
-    """What is stored: APPROVED when paid, RELEASING when it is on its way, DELAYED with its date, else PENDING."""
+    """What is stored: APPROVED when paid, RELEASING when on its way, DELAYED with its date, else PENDING for people."""
     decision = milestone.decision
     status, until, blocked = SettlementStatus.PENDING, None, ""
     if sent and sent.status:
         status = sent.status
     elif milestone.amount.minor == 0:
         decision = nothing_to_release(decision)
-    elif decision.strategy is ReleaseStrategy.IMMEDIATE:
+    elif decision.strategy is ReleaseStrategy.DELAYED:
+        # Of a wire the date alone is kept: whatever was decided, people release it.
+        status = SettlementStatus.PENDING if milestone.rail == WIRE else SettlementStatus.DELAYED
+        until = milestone.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS)
+    elif decision.strategy is ReleaseStrategy.IMMEDIATE and milestone.rail != WIRE:
         # Authorised, but it may not go now: due at once, and the sweep tries again.
         status, until = SettlementStatus.DELAYED, milestone.received_at
         blocked = milestone.obstacle or (sent.refused if sent else "")
-    elif decision.strategy is ReleaseStrategy.DELAYED:
-        status = SettlementStatus.DELAYED
-        until = milestone.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS)
     return NewSettlement(
         id=milestone.settlement_id,
         intent_id=milestone.intent_id,

@@ -63,10 +63,14 @@ def submit(rail: RemoteRail, *, clock: Callable[[], datetime]) -> Report:
         if mine:
             report += _withdraw_outdated(rail, now=clock())
         while mine and time.monotonic() < end:
-            is_open = rail.is_open(now=clock())
+            is_open, currencies = rail.is_open(now=clock()), rail.open_currencies(now=clock())
             with transaction.atomic(durable=True):
                 claimed = attempts.claim(
-                    rail.get_provider(), limit=rail.most, lease_seconds=rail.lease_seconds, is_open=is_open
+                    rail.get_provider(),
+                    limit=rail.most,
+                    lease_seconds=rail.lease_seconds,
+                    is_open=is_open,
+                    currencies=currencies,
                 )
             if not claimed:
                 break

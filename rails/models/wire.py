@@ -114,7 +114,7 @@ class WireEntry(models.Model):
                 name="one_wire_at_a_time",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                declare=[("file", "rails_wirefile")],
+                declare=[("file", "rails_wirefile"), ("attempt", "rails_railattempt")],
                 func=ONE_AT_A_TIME,
             ),
             Guard(

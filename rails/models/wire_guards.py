@@ -38,6 +38,13 @@ ONE_AT_A_TIME = f"""
     IF file.id IS NULL OR file.currency <> NEW.currency OR file.state <> 'STAGED' THEN
         {_refuse("Wire %: its file is in another currency, or closed", "NEW.end_to_end_id")}
     END IF;
+    -- Locked, so that nobody takes the attempt for not handed over while this is committed.
+    SELECT * INTO attempt FROM rails_railattempt
+    WHERE milestone_id = NEW.milestone_id AND number = NEW.attempt_number FOR SHARE;
+    IF FOUND AND ROW(attempt.provider, attempt.state, attempt.amount_minor, attempt.currency, attempt.destination_id)
+        IS DISTINCT FROM ROW('WIRE', 'SUBMITTED', NEW.amount_minor, NEW.currency, NEW.destination_id) THEN
+        {_refuse("Wire %: its attempt is not being submitted so", "NEW.end_to_end_id")}
+    END IF;
     IF EXISTS (
         SELECT 1 FROM rails_wireentry earlier WHERE earlier.milestone_id = NEW.milestone_id
         AND NOT EXISTS (SELECT 1 FROM rails_wireanswer a WHERE a.entry_id = earlier.id AND a.word = 'REFUSED')

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import connection
 
 from rails.base import Answer, Instruction, NotYet, SettlementProvider, SettlementResult
-from rails.models import Destination, WireWord
+from rails.models import Destination, DestinationState, WireWord
 from rails.money import Money
 from rails.sealing import CannotUnseal
 from rails.wire import pain001
@@ -55,7 +55,7 @@ def gather(
             except Unpayable as error:
                 gathered.verdicts.append(SettlementResult.refused(_WIRE, error=str(error)))
                 continue
-            except CannotUnseal as error:
+            except (CannotUnseal, _Waits) as error:
                 gathered.verdicts.append(NotYet(_WIRE, instruction.milestone_id, str(error)))
                 continue
             gathered.transfers[attempt] = transfer
@@ -112,25 +112,29 @@ def _transfer(
     return transfer
 
 
+class _Waits(Exception):
+    """The destination is in force and may not be paid to just now: a change of it is open."""
+
+
 class _Destinations:
     """Where the instructions go: the destination each one has frozen, else the recipient's usable one of now."""
 
     def __init__(self, instructions: Sequence[Instruction]) -> None:
-        recipients = [
-            each.recipient_id for each in instructions if each.destination_id is None and each.recipient_id is not None
-        ]
+        recipients = [each.recipient_id for each in instructions if each.recipient_id is not None]
         self._usable: dict[int, int | None] = {}
         if recipients:
             with connection.cursor() as cursor:
                 cursor.execute(_USABLE, [recipients])
                 self._usable = dict(cursor.fetchall())
-        wanted = {self._id(each) for each in instructions} - {None}
-        self._rows = Destination.objects.in_bulk(list(wanted))
+        frozen = {each.destination_id for each in instructions}
+        self._rows = Destination.objects.in_bulk(list((frozen | set(self._usable.values())) - {None}))
 
     def of(self, instruction: Instruction) -> Destination | None:
-        return self._rows.get(self._id(instruction) or 0)
-
-    def _id(self, instruction: Instruction) -> int | None:
-        if instruction.destination_id is not None:
-            return instruction.destination_id
-        return None if instruction.recipient_id is None else self._usable.get(instruction.recipient_id)
+        """Raises Unpayable when the frozen one was replaced, _Waits while a change of it is open."""
+        usable = self._usable.get(instruction.recipient_id or 0)
+        if instruction.destination_id in {None, usable}:
+            return self._rows.get(usable or 0)
+        frozen = self._rows.get(instruction.destination_id or 0)
+        if frozen is not None and frozen.state == DestinationState.ACTIVE and usable is None:
+            raise _Waits("the recipient's destination for wire may not be paid to while a change of it is open")
+        raise Unpayable("the destination of this payment was replaced or closed, or is another recipient's")

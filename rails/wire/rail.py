@@ -1,7 +1,7 @@
 """How a wire pays: gathered at the cut-off into one file per currency, which is handed to the bank once."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -29,6 +29,7 @@ from rails.wire.transfers import Transfer
 logger = logging.getLogger(__name__)
 
 _WIRE = SettlementProvider.WIRE
+_TELL_AGAIN = {Applied.NOT_FOUND, Applied.FAILED}
 # What was not handed over now, and why: provably not yet, or perhaps by another process.
 _Trouble = tuple[type[NotYet] | type[OutcomeUnknown], str]
 
@@ -55,9 +56,12 @@ class WireRail(RemoteRail):
         return f"there is no account in {amount.currency} to wire from"
 
     def is_open(self, *, now: datetime) -> bool:
+        return bool(self.open_currencies(now=now))
+
+    def open_currencies(self, *, now: datetime) -> Collection[str]:
         configuration = _configuration()
         windows_now = (windows.open_window(configuration, currency, now=now) for currency in configuration.accounts)
-        return any(window is not None and not files.is_made(window) for window in windows_now)
+        return [window.currency for window in windows_now if window is not None and not files.is_made(window)]
 
     def process_settlements(
         self, instructions: Sequence[Instruction], *, now: datetime | None = None
@@ -84,7 +88,7 @@ class WireRail(RemoteRail):
         return answers.unheard()
 
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
-        answers.mark_heard([notice for notice, applied in told if applied is not Applied.NOT_FOUND], now=now)
+        answers.mark_heard([notice for notice, applied in told if applied not in _TELL_AGAIN], now=now)
 
 
 def _configuration() -> WireConfiguration:
@@ -113,7 +117,7 @@ def _make(configuration: WireConfiguration, gathered: Gathered, *, now: datetime
             troubles[currency] = (NotYet, str(error))
         except IntegrityError:
             logger.warning("Another process made the %s wire file of %s", currency, window.opens)
-            troubles[currency] = (OutcomeUnknown, "another process makes the file of this window")
+            troubles[currency] = (OutcomeUnknown, "another process was quicker to write this window's file")
     return troubles
 
 

@@ -49,8 +49,6 @@ def transfer_of(instruction: Instruction, destination: Destination | None) -> Tr
     """The wire for an instruction to a destination. Raises Unpayable, and CannotUnseal when a key is not configured."""
     if destination is None:
         raise Unpayable("the recipient has no usable destination for wire")
-    if destination.rail != "wire" or destination.recipient_id != instruction.recipient_id:
-        raise Unpayable("the destination is not one of the recipient for wire")
     try:
         number = destinations.account_number(destination)
         return Transfer(

@@ -168,7 +168,7 @@ def test_killed_anywhere_it_is_run_again(settings: Any, request: Any) -> None:
             resealing.rotate(place, batch=1)
 
     number = 1
-    while killed_before_line(number, resealing, act):
+    while killed_before_line(number, [resealing], act):
         number += 7
         assert open_all(things) == before
     assert number > 7

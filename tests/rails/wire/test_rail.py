@@ -105,7 +105,7 @@ def test_a_frozen_destination_is_the_one_that_is_paid(wires: WireConfiguration) 
     frozen_id = WireEntry.objects.get().destination_id
     (strangers,) = pay(order(2, other, destination_id=frozen_id), now=next_day())
     assert isinstance(strangers, SettlementResult)
-    assert strangers.error == "the destination is not one of the recipient for wire"
+    assert "another recipient" in (strangers.error or "")
 
 
 def test_an_outbox_that_is_lost_pays_nothing_and_later_everything(wires: WireConfiguration) -> None:
