@@ -32,6 +32,8 @@ _FINAL: Final[Mapping[str, WireWord]] = MappingProxyType(
         "CANC": WireWord.REFUSED,
     }
 )
+# What is refused as a double says nothing of the first one, which may well be paid (ExternalStatusReason1Code).
+_DOUBLES: Final = frozenset({"AM05", "DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"})
 
 
 class MessageFault(ValueError):
@@ -156,7 +158,7 @@ def _status_report(body: _Node) -> Iterator[Said]:
             yield Said(
                 status=word,
                 file_message_id=group.demand("OrgnlMsgId"),
-                proposes=_FINAL.get(word),
+                proposes=_proposed(word, group, of_the_batch),
                 reason=_reason(group, "StsRsnInf") or (_reason(of_the_batch, "StsRsnInf") if of_the_batch else ""),
                 bank_reference=_message_id(body) if word in _FINAL else "",
             )
@@ -169,7 +171,7 @@ def _status_of_one(status: _Node) -> Iterator[Said]:
         yield Said(
             status=word,
             end_to_end_id=reference,
-            proposes=_FINAL.get(word),
+            proposes=_proposed(word, status),
             bank_reference=status.text("AcctSvcrRef", "ClrSysRef", "StsId"),
             reason=_reason(status, "StsRsnInf"),
             booked_on=status.day("AccptncDtTm"),
@@ -211,6 +213,12 @@ def _returns(body: _Node) -> Iterator[Said]:
                 reason=_reason(back, "RtrRsnInf"),
                 booked_on=back.day("IntrBkSttlmDt"),
             )
+
+
+def _proposed(status: str, *told_by: _Node | None) -> WireWord | None:
+    """The word a status speaks for; a double speaks for none."""
+    codes = {code for node in told_by if node is not None for code in node.texts("StsRsnInf/Rsn/Cd")}
+    return None if codes & _DOUBLES else _FINAL.get(status)
 
 
 def _reason(node: _Node, place: str) -> str:

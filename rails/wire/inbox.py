@@ -42,10 +42,11 @@ def _read_one(inbox: Path, name: str, settled_after: float) -> bool:
         descriptor = os.open(inbox / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False  # gone, a link, or not ours to read
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or time.time() - found.st_mtime < settled_after:
+        os.close(descriptor)
+        return False
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or time.time() - found.st_mtime < settled_after:
-            return False
         content = file.read(LARGEST + 1)
         digest = hashlib.sha256(content)
         while part := file.read(LARGEST):
