@@ -9,8 +9,9 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from chainpay import encryption_keys, mail, stripe_settings, wire
+from chainpay import ach, encryption_keys, mail, stripe_settings, wire
 from chainpay.embedded import paths
+from rails.ach.configuration import AchConfiguration
 from rails.money import EXPONENTS, Money, MoneyError
 from rails.stripe.configuration import StripeSettings
 from rails.wire.configuration import WireConfiguration
@@ -64,6 +65,7 @@ class Environment:
     login_failures: int
     lockout_minutes: int
     trusted_proxies: int
+    ach: AchConfiguration | None
     wire: WireConfiguration | None
     stripe: StripeSettings
     log_level: str
@@ -120,6 +122,7 @@ def read(base_dir: Path) -> Environment:
         login_failures=_integer(env, "CHAINPAY_LOGIN_FAILURES", 5, 1, 100),
         lockout_minutes=_integer(env, "CHAINPAY_LOCKOUT_MINUTES", 15, 1, 24 * 60),
         trusted_proxies=_integer(env, "CHAINPAY_TRUSTED_PROXIES", 0, 0, 10),
+        ach=ach.read(env, var, demo=demo),
         wire=wire.read(env, var, demo=demo),
         stripe=stripe_settings.read(env),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),

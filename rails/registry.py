@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from rails.ach.rail import AchRail
 from rails.base import LocalRail, PaymentRail, RemoteRail, SettlementProvider
 from rails.internal.rail import InternalLedgerRail
 from rails.stripe.rail import StripeRail
 from rails.wire.rail import WireRail
 
 _RAILS: dict[SettlementProvider, PaymentRail] = {
-    rail.get_provider(): rail for rail in (InternalLedgerRail(), StripeRail(), WireRail())
+    rail.get_provider(): rail for rail in (InternalLedgerRail(), StripeRail(), AchRail(), WireRail())
 }
 
 

@@ -90,19 +90,22 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """The bank's cut-offs, in its time zone, and how long after one its file may still be handed over."""
+    """The bank's cut-offs, in its time zone, and how long after one its file may still be handed over.
+
+    `every_day` has windows on closed days too, for trying out; what goes out then is settled on the next banking day.
+    """
 
     zone: ZoneInfo
     cut_offs: tuple[time, ...]
     same_day_cut_offs: tuple[time, ...] = ()
     open_for: timedelta = timedelta(hours=2)
+    every_day: bool = False
 
     def of(self, day: date) -> list[Window]:
         """The windows of a day, in order; none if the banks are closed."""
-        if not is_banking_day(day):
-            return []
-        plain = [Window(day, cut_off, False) for cut_off in self.cut_offs]
-        return sorted([*plain, *(Window(day, cut_off, True) for cut_off in self.same_day_cut_offs)])
+        is_open = is_banking_day(day)
+        plain = [Window(day, cut_off, False) for cut_off in self.cut_offs if is_open or self.every_day]
+        return sorted([*plain, *(Window(day, cut_off, True) for cut_off in self.same_day_cut_offs if is_open)])
 
     def closes(self, window: Window) -> datetime:
         """The moment of its cut-off; of an hour that the clock strikes twice or skips, the earlier reading."""

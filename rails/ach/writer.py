@@ -163,10 +163,11 @@ def _batch(batch: NewBatch) -> tuple[list[str], Totals]:
             "batch_number": batch.number,
         },
     )
-    return [header, *(_entry(entry) for entry in batch.entries), control], totals
+    return [header, *(entry_record(entry) for entry in batch.entries), control], totals
 
 
-def _entry(entry: NewEntry) -> str:
+def entry_record(entry: NewEntry) -> str:
+    """One entry detail record. Raises DoesNotFit."""
     return compose(
         layouts.ENTRY,
         {

@@ -1,4 +1,15 @@
 from rails.models.account import Account, AccountKind
+from rails.models.ach import (
+    AchEntry,
+    AchEntryKind,
+    AchFate,
+    AchFile,
+    AchFilePurpose,
+    AchFileState,
+    AchOutcome,
+)
+from rails.models.ach_inbound import AchInboundFile, AchInboundItem, AchItemKind, AchItemStanding
+from rails.models.ach_reversal import AchReversal, ReversalReason
 from rails.models.attempt import AttemptState, RailAttempt
 from rails.models.destination import Destination, DestinationState
 from rails.models.journal import EntryKind, JournalEntry, Posting
@@ -21,6 +32,18 @@ from rails.models.wire import WireAnswer, WireEntry, WireEvidence, WireFile, Wir
 __all__ = [
     "Account",
     "AccountKind",
+    "AchEntry",
+    "AchEntryKind",
+    "AchFate",
+    "AchFile",
+    "AchFilePurpose",
+    "AchFileState",
+    "AchInboundFile",
+    "AchInboundItem",
+    "AchItemKind",
+    "AchItemStanding",
+    "AchOutcome",
+    "AchReversal",
     "AttemptState",
     "Destination",
     "DestinationState",
@@ -33,6 +56,7 @@ __all__ = [
     "RailSwitch",
     "Recipient",
     "RecipientEdit",
+    "ReversalReason",
     "StripeAccount",
     "StripeEvent",
     "StripeEventState",

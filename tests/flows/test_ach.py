@@ -1,0 +1,241 @@
+"""ACH from the event to the bank's file, to its silence or its answer; the books say the same at each step."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from rails import destinations, ledger, switches
+from rails.accounts import AccountCode, AccountKey
+from rails.ach import handling, reversals
+from rails.ach.configuration import AchConfiguration
+from rails.ach.rail import AchRail
+from rails.base import Applied, Instruction, SettlementProvider
+from rails.models import AchEntry, AchFile, AchOutcome, RailAttempt, Recipient, ReversalReason
+from rails.money import Money
+from settlements import submitting, verify
+from settlements.models import AuditEvent, MilestoneSettlement
+from settlements.refusals import Refusal
+from settlements.statuses import SettlementStatus as S
+from tests.factories import PICKUP, POD, a_recipient, a_user, an_intent, now, settlement_of
+from tests.rails.ach.bank import MONDAY, at_the_bank, configured, days_later, sends, taken
+from tests.rails.ach.samples import RDFI, bank_file, changed, returned
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def bank(tmp_path: Path, settings: Any) -> AchConfiguration:
+    settings.ACH = configured(tmp_path)
+    configuration: AchConfiguration = settings.ACH
+    return configuration
+
+
+@pytest.fixture
+def recipient(bank: AchConfiguration) -> Recipient:
+    recipient = a_recipient()
+    account = {
+        "routing_number": RDFI,
+        "account_number": "5512345678",
+        "account_type": "checking",
+        "holder_name": "Bozza Haulage",
+        "sec_code": "CCD",
+    }
+    destinations.propose(recipient.pk, [destinations.read("ach", account)], actor="test", now=now())
+    return recipient
+
+
+@pytest.fixture
+def clerk() -> User:
+    return a_user()
+
+
+def submit(at: datetime = MONDAY) -> submitting.Report:
+    return submitting.submit(AchRail(), clock=lambda: at)
+
+
+def hear(at: datetime) -> dict[Applied, int]:
+    return submitting.hear(AchRail(), clock=lambda: at)
+
+
+def releasing(recipient: Recipient, event: str = POD) -> MilestoneSettlement:
+    settlement = settlement_of(an_intent(recipient=recipient, payment_method="ach"), event)
+    assert settlement.status == S.RELEASING
+    return settlement
+
+
+def sent(recipient: Recipient) -> MilestoneSettlement:
+    settlement = releasing(recipient)
+    assert submit() == submitting.Report(accepted=1)
+    settlement.refresh_from_db()
+    assert settlement.status == S.APPROVED
+    return settlement
+
+
+def status(settlement: MilestoneSettlement) -> str:
+    settlement.refresh_from_db()
+    return settlement.status
+
+
+def balance(code: AccountCode) -> Money:
+    return ledger.balance(AccountKey(code, "USD"))
+
+
+def proven() -> None:
+    for _ in verify.everything():
+        pass
+
+
+def test_it_waits_for_the_cut_off_and_goes_out_in_one_file(bank: AchConfiguration, recipient: Recipient) -> None:
+    early = [releasing(recipient) for _ in range(3)]
+    assert submit(days_later(-0.5)) == submitting.Report()
+    assert at_the_bank(bank) == []
+    assert submit() == submitting.Report(accepted=3)
+    (path,) = at_the_bank(bank)
+    file = taken(path)
+    assert file.totals.credits_minor == 3 * 700_000
+    references = {
+        settlement.reference for settlement in MilestoneSettlement.objects.filter(pk__in=[s.pk for s in early])
+    }
+    assert references <= {entry.record["trace_number"] for _, entry in file.entries()}
+    assert balance(AccountCode.ACH_CLEARING) == Money(2_100_000, "USD")
+    assert balance(AccountCode.BANK_ACCOUNT) == Money(-2_100_000, "USD")
+    proven()
+
+
+def test_what_comes_after_the_file_waits_untouched(bank: AchConfiguration, recipient: Recipient) -> None:
+    sent(recipient)
+    late = releasing(recipient)
+    assert submit() == submitting.Report()
+    attempt = RailAttempt.objects.get(milestone_id=late.pk)
+    assert (attempt.state, attempt.tries) == ("PREPARED", 0)
+    assert submit(days_later(1)) == submitting.Report(accepted=1)
+
+
+def test_silence_settles_it_and_empties_the_clearing_account(bank: AchConfiguration, recipient: Recipient) -> None:
+    settlement = sent(recipient)
+    hear(days_later(3))
+    assert status(settlement) == S.APPROVED
+    assert hear(days_later(4)) == {Applied.APPLIED: 1}
+    assert status(settlement) == S.SETTLED
+    assert balance(AccountCode.ACH_CLEARING) == Money(0, "USD")
+    assert hear(days_later(5)) == {}
+    proven()
+
+
+def test_a_return_brings_it_back_before_it_settled(bank: AchConfiguration, recipient: Recipient) -> None:
+    settlement = sent(recipient)
+    sends(bank, bank_file(("CCD", [returned("R03", trace=settlement.reference or "", amount_minor=700_000)])))
+    assert hear(days_later(2)) == {Applied.APPLIED: 1}
+    assert status(settlement) == S.RETURNED
+    event = AuditEvent.objects.filter(settlement_id=settlement.pk).latest("id")
+    assert event.reason == "R03 No account or unable to locate account"
+    assert balance(AccountCode.ACH_CLEARING) == balance(AccountCode.BANK_ACCOUNT) == Money(0, "USD")
+    assert hear(days_later(9)) == {}
+    assert status(settlement) == S.RETURNED
+    proven()
+
+
+def test_a_return_brings_it_back_after_it_settled(bank: AchConfiguration, recipient: Recipient) -> None:
+    settlement = sent(recipient)
+    hear(days_later(4))
+    assert status(settlement) == S.SETTLED
+    sends(bank, bank_file(("CCD", [returned("R10", trace=settlement.reference or "", amount_minor=700_000)])))
+    assert hear(days_later(50)) == {Applied.APPLIED: 1}
+    assert status(settlement) == S.RETURNED
+    assert balance(AccountCode.ACH_CLEARING) == balance(AccountCode.BANK_ACCOUNT) == Money(0, "USD")
+    proven()
+
+
+def test_a_return_that_came_before_the_answer_was_recorded_is_taken_down_too(
+    bank: AchConfiguration, recipient: Recipient
+) -> None:
+    settlement = releasing(recipient)
+    attempt = RailAttempt.objects.get(milestone_id=settlement.pk)
+    RailAttempt.objects.update(state="SUBMITTED", submitted_at=now(), tries=1, leased_until=now())
+    AchRail().process_settlements(
+        [
+            Instruction(
+                milestone_id=settlement.pk,
+                amount=Money(attempt.amount_minor, "USD"),
+                recipient_id=recipient.pk,
+                destination_id=attempt.destination_id,
+            )
+        ],
+        now=MONDAY,
+    )
+    trace = AchEntry.objects.get(milestone_id=settlement.pk).trace_number
+    sends(bank, bank_file(("CCD", [returned("R03", trace=trace, amount_minor=700_000)])))
+    assert hear(days_later(2)) == {Applied.APPLIED: 1}
+    assert status(settlement) == S.RETURNED
+    submit(days_later(2))
+    assert status(settlement) == S.RETURNED
+    proven()
+
+
+def test_after_a_return_people_may_pay_again_to_an_account_that_is_right(
+    bank: AchConfiguration, recipient: Recipient
+) -> None:
+    settlement = sent(recipient)
+    sends(bank, bank_file(("CCD", [returned("R06", trace=settlement.reference or "", amount_minor=700_000)])))
+    hear(days_later(2))
+    assert AchOutcome.objects.get().reason == "R06 Returned at the request of our bank"
+    assert destinations.usable(recipient.pk, "ach") is not None
+
+
+def test_a_notification_of_change_stops_the_next_payment(bank: AchConfiguration, recipient: Recipient) -> None:
+    settlement = sent(recipient)
+    waits = releasing(recipient)
+    sends(bank, bank_file(("COR", [changed("C01", "9988776655", trace=settlement.reference or "")])))
+    hear(days_later(1))
+    assert submit(days_later(1)) == submitting.Report()
+    assert status(waits) == S.RELEASING
+    assert status(settlement) == S.APPROVED
+    assert settlement_of(an_intent(recipient=recipient, payment_method="ach"), PICKUP).status == S.DELAYED
+
+
+def test_a_file_that_the_bank_refused_brings_all_back(
+    bank: AchConfiguration, recipient: Recipient, clerk: User
+) -> None:
+    settlements = [releasing(recipient) for _ in range(3)]
+    submit()
+    handling.refuse_file(AchFile.objects.get().pk, reason="Wrong origin", user=clerk, actor="user:c", now=MONDAY)
+    assert hear(MONDAY) == {Applied.APPLIED: 3}
+    assert {status(settlement) for settlement in settlements} == {S.RETURNED}
+    assert balance(AccountCode.ACH_CLEARING) == balance(AccountCode.BANK_ACCOUNT) == Money(0, "USD")
+    proven()
+
+
+def test_a_reversal_that_went_through_brings_it_back(bank: AchConfiguration, recipient: Recipient, clerk: User) -> None:
+    settlement = sent(recipient)
+    reversals.ask(
+        bank,
+        AchEntry.objects.get(milestone_id=settlement.pk).pk,
+        permitted_reason=ReversalReason.WRONG_AMOUNT,
+        reason="Typed wrongly",
+        user=clerk,
+        actor="user:c",
+        now=MONDAY,
+    )
+    hear(days_later(1))
+    assert status(settlement) == S.APPROVED
+    hear(days_later(9))
+    assert status(settlement) == S.RETURNED
+    assert len(at_the_bank(bank)) == 2
+    proven()
+
+
+def test_ach_pays_dollars_alone(bank: AchConfiguration, recipient: Recipient) -> None:
+    with pytest.raises((Refusal, ValueError), match="USD"):
+        an_intent(recipient=recipient, payment_method="ach", currency="EUR")
+
+
+def test_the_switch_holds_it_back_and_lets_it_go(bank: AchConfiguration, recipient: Recipient) -> None:
+    waits = releasing(recipient)
+    switches.turn_off(provider=SettlementProvider.ACH, reason="audit", actor="test", now=now())
+    assert submit() == submitting.Report()
+    switches.turn_on(provider=SettlementProvider.ACH, reason="done", actor="test", now=now())
+    assert submit() == submitting.Report(accepted=1)
+    assert status(waits) == S.APPROVED
