@@ -45,6 +45,10 @@ def _queue(title: str, icon: str, badge: str, query: str = "", *, alarm: bool = 
     }
 
 
+def _proposals(request: HttpRequest) -> str:
+    return reverse("admin:rails_destination_changelist") + "?state=PROPOSED"
+
+
 SIDEBAR: Final = {
     "show_search": False,
     "show_all_applications": False,
@@ -62,6 +66,15 @@ SIDEBAR: Final = {
                 _queue("Mine", "assignment_ind", "mine", "?assignee={user}"),
                 _queue("On hold", "front_hand", "held", "?state=held"),
                 _queue("Delayed", "schedule", "delayed", "?state=delayed"),
+                {
+                    "title": "Destinations to confirm",
+                    "icon": "add_location_alt",
+                    "link": _proposals,
+                    "active": lambda request: request.get_full_path() == _proposals(request),
+                    "permission": _may("rails.view_destination"),
+                    "badge": "compliance.badges.destinations",
+                    "badge_variant": "info",
+                },
                 {
                     "title": "Rubber-stamp report",
                     "icon": "approval_delegation",
@@ -83,10 +96,17 @@ SIDEBAR: Final = {
         {
             "title": "Rails",
             "items": [
-                _list("Destinations", "rails", "destination", "pin_drop"),
+                {
+                    **_list("Destinations", "rails", "destination", "pin_drop"),
+                    "active": lambda request: (
+                        request.path == reverse("admin:rails_destination_changelist")
+                        and request.get_full_path() != _proposals(request)
+                    ),
+                },
+                _list("Default methods", "rails", "methodrule", "alt_route"),
                 _list("Rail attempts", "rails", "railattempt", "send"),
                 _list("Words of providers", "rails", "railnotice", "mark_chat_read"),
-                _list("Rail switches", "rails", "railswitch", "toggle_on"),
+                _list("Rails on and off", "rails", "railswitch", "toggle_on"),
             ],
         },
         {

@@ -29,4 +29,6 @@ def _badge(figure: str) -> Callable[[HttpRequest], str]:
     return shown
 
 
-waiting, overdue, mine, held, delayed = map(_badge, ("waiting", "overdue", "mine", "held", "delayed"))
+waiting, overdue, mine, held, delayed, destinations = map(
+    _badge, ("waiting", "overdue", "mine", "held", "delayed", "destinations")
+)

@@ -14,7 +14,8 @@ _COUNT = f"""
            count(*) FILTER (WHERE {queue_sql.ASSIGNEE} = %(user)s::bigint),
            (SELECT count(*) FROM settlements_hold h JOIN settlements_milestonesettlement s ON s.id = h.settlement_id
             WHERE h.lifted_at IS NULL AND s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
-           (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED})
+           (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED}),
+           (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED')
     FROM settlements_milestonesettlement s WHERE {queue_sql.WAITS}
 """
 
@@ -22,13 +23,14 @@ _COUNT = f"""
 @dataclass(frozen=True, slots=True)
 class Counters:
     """How many wait for people, how many of these beyond the target and how many with this person; how many are on
-    hold; how many release by themselves when their time has come."""
+    hold; how many release by themselves when their time has come; how many destinations wait to be confirmed."""
 
     waiting: int
     overdue: int
     mine: int
     held: int
     delayed: int
+    destinations: int
 
 
 def counts(user: AbstractBaseUser | AnonymousUser, now: datetime) -> Counters:

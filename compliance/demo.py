@@ -14,9 +14,8 @@ from decimal import Decimal
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from compliance import queries, roles
+from compliance import demo_recipients, queries, roles
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD, DemoLogin
-from rails import recipients
 from rails.money import Money
 from settlements import approvals, holds, inbox, intents, requests, sources, tokens
 from settlements.approvals import Officer
@@ -25,16 +24,8 @@ from settlements.models import EventSource, FreightToken, MilestoneSettlement, P
 from settlements.statuses import Channel, EventType, IntentStatus, SettlementStatus
 from settlements.tokens import TokenPush
 
-ACTOR = "demo-data"
+ACTOR = demo_recipients.ACTOR
 PICKUP, POD, CLAIM = EventType.PICKUP_CONFIRMED, EventType.POD_CONFIRMED, EventType.CLAIM_WINDOW_CLOSED
-
-RECIPIENTS = {
-    "acme-haulage": "Acme Haulage Inc.",
-    "bozza-trucking": "Bozza Trucking LLC",
-    "rijnmond-transport": "Rijnmond Transport B.V.",
-    "sakura-logistics": "Sakura Logistics K.K.",
-    "summit-factoring": "Summit Factoring Corp.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +120,8 @@ def load() -> None:
     for event in EVENTS:
         _receive(*event)
     _decide()
+    demo_recipients.propose_change()
+    demo_recipients.make_rule()
     if FreightToken.objects.filter(pk=CANCELLED_TOKEN, status="active").exists():
         token = _token(CANCELLED_TOKEN)
         push = TokenPush(shipment_id=token.shipment_id, status="cancelled")
@@ -145,8 +138,7 @@ def _make_login(login: DemoLogin) -> None:
 
 
 def _push_tokens() -> None:
-    for recipient_id, name in RECIPIENTS.items():
-        recipients.put(recipient_id, name, actor=ACTOR, now=timezone.now())
+    demo_recipients.push()
     known = set(FreightToken.objects.filter(pk__in=[token.id for token in TOKENS]).values_list("pk", flat=True))
     for token in TOKENS:
         if token.id not in known:

@@ -14,6 +14,7 @@ Only sessions of the admin are concerned. API keys have no session: they decide 
 """
 
 import time
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -26,16 +27,16 @@ _KEPT: Final = "kept_post"
 _NEVER_KEPT: Final = ("csrfmiddlewaretoken",)
 
 
-def require_recent(request: HttpRequest) -> HttpResponse | None:
+def require_recent(request: HttpRequest, *, never_kept: Sequence[str] = ()) -> HttpResponse | None:
     """None if the person logged in or confirmed within `CHAINPAY_RECENT_LOGIN_MINUTES`; else the way to do so.
 
-    Fields of a POST are kept for `kept`, but no files: a page with uploads asks for them again.
+    Fields of a POST are kept for `kept`, but no files, and none of `never_kept`: sessions lie in the database.
     """
     if is_recent(request, within_minutes=settings.CHAINPAY_RECENT_LOGIN_MINUTES):
         return None
     if request.method == "POST":
         fields = request.POST.copy()
-        for name in _NEVER_KEPT:
+        for name in (*_NEVER_KEPT, *never_kept):
             fields.pop(name, None)
         request.session[_KEPT] = {"path": request.path, "fields": fields.urlencode()}
     return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': request.get_full_path()})}")

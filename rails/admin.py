@@ -11,8 +11,6 @@ from rails.models import (
     Account,
     AccountKind,
     AttemptState,
-    Destination,
-    DestinationState,
     JournalEntry,
     Posting,
     RailAttempt,
@@ -21,12 +19,11 @@ from rails.models import (
     Recipient,
     RecipientEdit,
 )
-from rails.models.destination import RAILS_WITH_DESTINATIONS
 
 
 class RecipientEdits(ReadOnlyInline):
     model = RecipientEdit
-    fields: ClassVar[Any] = ["revision", "changes", "actor", "created_at"]
+    fields: ClassVar[Any] = ["revision", "changes", "reason", "actor", "created_at"]
     readonly_fields = fields
 
 
@@ -37,15 +34,6 @@ class RecipientAdmin(ReadOnlyAdmin):
     list_filter = ["payouts_enabled"]
     search_fields = ["recipient_id", "name"]
     inlines = [RecipientEdits]
-
-
-@admin.register(Destination)
-class DestinationAdmin(ReadOnlyAdmin):
-    list_display = ["recipient", "rail", "state", "details", "usable_from", "proposed_by_actor", "confirmed_by_actor"]
-    list_filter = [words("rail", RAILS_WITH_DESTINATIONS), words("state", DestinationState)]
-    list_select_related = ["recipient"]
-    exclude = ["sealed", "fingerprint"]
-    search_fields = ["recipient__recipient_id", "recipient__name"]
 
 
 @admin.register(RecipientEdit)

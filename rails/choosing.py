@@ -12,7 +12,7 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 
-from rails import registry
+from rails import registry, wording
 from rails.base import SettlementProvider
 from rails.models import MethodRule
 from rails.money import EXPONENTS, Money
@@ -118,8 +118,8 @@ def payments_of(rule: MethodRule) -> str:
 
 
 def in_words(rule: MethodRule) -> str:
-    """A rule on one line: `ach for acme-haulage, USD from 1,000.00`."""
-    return f"{rule.method} for {payments_of(rule)}"
+    """A rule on one line: `ACH for acme-haulage, USD from 1,000.00`."""
+    return f"{wording.in_words(rule.method)} for {payments_of(rule)}"
 
 
 def _check(payments: Payments, reason: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 # Words that are written in capitals; every other word is written small.
-_ABBREVIATIONS: Final = frozenset({"POD", "API", "ACH"})
+_ABBREVIATIONS: Final = frozenset({"POD", "API", "ACH", "IBAN", "BIC", "SEC"})
 _BOOLEANS: Final = {True: "Yes", False: "No"}
 NOTHING: Final = "-"
 

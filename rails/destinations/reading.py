@@ -22,6 +22,13 @@ _OBSTACLES: Final = """
 OPEN: Final = (DestinationState.PROPOSED, DestinationState.ACTIVE)
 
 
+class _Shown(dict[str, str]):
+    """Details of which some may be missing: whatever stands in the database can be looked at."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
 class Standing(StrEnum):
     """Whether a recipient may be paid by a rail just now, in one word."""
 
@@ -63,7 +70,7 @@ def read(rail: str, given: Mapping[str, Any]) -> Details:
 def in_words(destination: Destination | Details) -> str:
     """The destination on one line, its number masked."""
     shown = destination.details if isinstance(destination, Destination) else destination.shown
-    return _IN_WORDS[destination.rail](shown)
+    return _IN_WORDS[destination.rail](_Shown(shown))
 
 
 def masked(destination: Destination) -> dict[str, str]:
@@ -71,7 +78,7 @@ def masked(destination: Destination) -> dict[str, str]:
     shown = dict(destination.details)
     if destination.rail == "stripe":
         return shown
-    return {shown.pop("number_kind", "account_number"): f"••{shown.pop('last4')}", **shown}
+    return {shown.pop("number_kind", "account_number"): f"••{shown.pop('last4', '')}", **shown}
 
 
 def get(destination_id: int) -> Destination:
@@ -122,6 +129,11 @@ def account_number(destination: Destination) -> str:
     if not destination.sealed:
         return str(destination.details["account"])
     return sealing.unseal(destination.sealed, belongs_to=label(destination.pk))
+
+
+def has_number(destination: Destination, number: str) -> bool:
+    """Whether this is the destination's number, spaces ignored; told by the keyed hash, without reading it."""
+    return by_account_number(number).filter(pk=destination.pk).exists()
 
 
 def by_account_number(number: str) -> QuerySet[Destination]:

@@ -6,11 +6,10 @@ from typing import Final
 
 import time_machine
 
-from compliance import demo
-from rails import recipients
+from compliance import demo, demo_recipients
 from rails.models import Recipient
 from settlements.models import PaymentIntent
-from tests.factories import LOW, MEDIUM, PICKUP, POD, a_token, an_intent, now, post_event, settlement_of
+from tests.factories import LOW, MEDIUM, PICKUP, POD, a_token, an_intent, post_event, settlement_of
 
 # Shipment, recipient, amount, currency, risk, hours ago.
 _WAITING: Final = (
@@ -45,13 +44,12 @@ def load() -> None:
     """The demo, two weeks of payments before it, and a morning's queue after it."""
     place = 0
     with _ago(days=15):
-        for recipient_id, name in demo.RECIPIENTS.items():
-            recipients.put(recipient_id, name, actor=demo.ACTOR, now=now())
+        demo_recipients.push()
     for days in range(14, 0, -1):
         for turn in range(1 + days * 5 % 4):
             with _ago(days=days, minutes=turn):
                 place += 1
-                recipient = list(demo.RECIPIENTS)[place % len(demo.RECIPIENTS)]
+                recipient = list(demo_recipients.RECIPIENTS)[place % len(demo_recipients.RECIPIENTS)]
                 shipment = f"SHIP-LINE-{place:03}"
                 _intent(place, shipment, recipient, str(1500 + place * 137), "USD", LOW)
                 post_event(shipment, PICKUP)

@@ -165,7 +165,7 @@ def test_the_number_of_statements_of_a_list_does_not_grow_with_its_rows(demo, st
 
 
 # Words the database takes from a known vocabulary only, and code computes with.
-_CHECKED = {"state", "scopes", "currency"}
+_CHECKED = {"state", "scopes", "currency", "rail"}
 HOSTILE = "<script>alert(1)</script>"
 
 

@@ -2,12 +2,15 @@
 
 from datetime import datetime
 
-from rails import destinations, recipients
+from rails import choosing, destinations, recipients
+from rails.choosing import Payments
 from rails.models import RailAttempt, RailNotice
 
 
 def a_row_of_each(now: datetime) -> None:
     """Two of what lists are compared by; what the demo's data has already is left to it."""
+    for currency in ("USD", "EUR"):
+        choosing.add(Payments(currency=currency), "internal_ledger", reason="test", actor="user:ops1", now=now)
     for number in (1, 2):
         recipient, _ = recipients.put(f"ROWS-{number}", "Rows Haulage", actor="user:ops1", now=now)
         account = destinations.read("stripe", {"account": f"acct_1RowsRowsRows{number}"})

@@ -172,10 +172,10 @@ def test_a_rule_is_told_in_words(acme: Recipient) -> None:
         add("ach", recipient_pk=acme.pk, currency="USD"),
     ]
     assert [choosing.in_words(rule) for rule in rules] == [
-        "stripe for any recipient, any currency",
-        "ach for any recipient, USD from 1,000.00 below 10,000.00",
-        "wire for acme-haulage, JPY from 5,000",
-        "ach for acme-haulage, USD any amount",
+        "Stripe for any recipient, any currency",
+        "ACH for any recipient, USD from 1,000.00 below 10,000.00",
+        "Wire for acme-haulage, JPY from 5,000",
+        "ACH for acme-haulage, USD any amount",
     ]
 
 
