@@ -20,11 +20,19 @@ _OBSTACLES = """
     SELECT wanted.place, rails_destination_obstacle(wanted.recipient_id, lower(wanted.provider))
     FROM json_to_recordset(%s::json) AS wanted (place int, recipient_id bigint, provider text)
 """
-_PREPARE = """
+# Attempts at providers and releases by the ledger are counted together: the journal knows them by the same number.
+_NEXT_NUMBER = """1 + greatest(
+            (SELECT max(a.number) FROM rails_railattempt a WHERE a.milestone_id = wanted.milestone_id),
+            (SELECT max(e.attempt_number) FROM rails_journalentry e
+             WHERE e.milestone_id = wanted.milestone_id AND e.kind = 'release'), 0)"""
+_NEXT_NUMBERS = f"""
+    SELECT wanted.milestone_id, {_NEXT_NUMBER} FROM unnest(%s::bigint[]) AS wanted (milestone_id)
+"""
+_PREPARE = f"""
     INSERT INTO rails_railattempt (milestone_id, number, provider, amount_minor, currency, recipient_id,
         destination_id, state, reference, returned_minor, tries, error, question, prepared_at)
     SELECT wanted.milestone_id,
-        1 + (SELECT count(*) FROM rails_railattempt a WHERE a.milestone_id = wanted.milestone_id),
+        {_NEXT_NUMBER},
         wanted.provider, wanted.amount_minor, wanted.currency, wanted.recipient_id,
         rails_destination_of(wanted.recipient_id, lower(wanted.provider)), 'PREPARED', '', 0, 0, '', '', %s
     FROM json_to_recordset(%s::json) AS wanted (milestone_id bigint, provider text, amount_minor bigint, currency text,
@@ -86,6 +94,12 @@ _UNANSWERED = """
     WHERE a.milestone_id = told.milestone_id AND a.number = told.number
       AND a.state = 'SUBMITTED' AND a.tries = told.tries
     RETURNING a.id
+"""
+
+
+_LOOK_AGAIN = """
+    UPDATE rails_railattempt a SET question = '', leased_until = NULL
+    WHERE a.milestone_id = %s AND a.number = %s AND a.state = 'SUBMITTED' AND a.question <> '' RETURNING a.id
 """
 
 
@@ -154,6 +168,22 @@ def prepare(orders: Sequence[Order], *, now: datetime) -> dict[int, str]:
         if going:
             cursor.execute(_PREPARE, [now, orjson.dumps(going).decode()])
     return obstacles
+
+
+def next_numbers(milestone_ids: Sequence[int]) -> dict[int, int]:
+    """Which attempt the next one of each milestone is, whoever pays it; the caller holds the locks of its money."""
+    if not milestone_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT_NUMBERS, [list(milestone_ids)])
+        return {milestone_id: number for milestone_id, number in cursor.fetchall()}
+
+
+def look_again(milestone_id: int, number: int) -> bool:
+    """Lets an attempt that a person had to judge be handed in again, as one that may have arrived; False if none is."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_AGAIN, [milestone_id, number])
+        return len(cursor.fetchall()) == 1
 
 
 def claim(

@@ -128,9 +128,15 @@ def _step(case: Case, notice: Notice, outcome: RailOutcome, back: Money | None =
         ),
         outcome=outcome,
         move=move,
-        action=_ACTIONS[outcome] if back is None or whole else "partly_returned",
+        action=_action(outcome, notice, partly=back is not None and not whole),
         amount=case.amount if back is None else back - case.returned,
     )
+
+
+def _action(outcome: RailOutcome, notice: Notice, *, partly: bool) -> str:
+    if notice.outcome is RailOutcome.WITHDRAWN:
+        return "withdrawn"
+    return "partly_returned" if partly else _ACTIONS[outcome]
 
 
 def movement(case: Case, notice: Notice, step: Next) -> Movement:

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import DatabaseError, connection, transaction
 
@@ -25,6 +25,9 @@ RETRY_AFTER_SECONDS = 900
 SWEEPER = "sweep"
 # Where a release leads at once.
 LEFT = frozenset({SettlementStatus.APPROVED, SettlementStatus.RELEASING})
+_RELEASING: Final = SettlementStatus.RELEASING
+_APPROVED: Final = SettlementStatus.APPROVED
+_WENT_OUT: Final = frozenset({SettlementStatus.FAILED, SettlementStatus.RETURNED})
 
 # Only what can go now: a held, blocked or cancelled one must not fill the batch before those that can.
 _CAN_GO = f"""(
@@ -117,7 +120,9 @@ def release(
         else:
             going.append(candidate)
     paid = _send(going, actor=actor, reason=reason, approved_by=approved_by, now=now)
-    lifecycle.transition([*moves, *paid], now=now)
+    claims = {move.settlement_id: _claimed(move) for move in paid if move.old in _WENT_OUT and move.new is _APPROVED}
+    lifecycle.transition([*moves, *(claims.get(move.settlement_id, move) for move in paid)], now=now)
+    lifecycle.transition([replace(move, old=_RELEASING) for move in paid if move.settlement_id in claims], now=now)
     lifecycle.block(blocked, actor=actor, now=now)
     outcomes += [Outcome(move.settlement_id, move.new, reference=move.reference or "") for move in paid]
     refused = {candidate.settlement_id for candidate in going} - {move.settlement_id for move in paid}
@@ -125,6 +130,11 @@ def release(
         _stays(candidate, "not taken by the rail") for candidate in going if candidate.settlement_id in refused
     ]
     return outcomes
+
+
+def _claimed(move: Move) -> Move:
+    """The first half of a release by a local rail of what went out before: nothing else leads out of those statuses."""
+    return replace(move, new=_RELEASING, action="releasing")
 
 
 def _stays(candidate: Candidate, reason: str) -> Outcome:
@@ -175,6 +185,7 @@ def _payment(candidate: Candidate) -> Payment:
         amount=candidate.amount,
         rail=candidate.rail,
         recipient_id=candidate.recipient_id,
+        again=candidate.went_out_before,
     )
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from rails import registry
-from settlements import approvals, audit, candidates, intents, lifecycle, milestones, policy, release
+from settlements import approvals, audit, candidates, intents, lifecycle, milestones, objections, policy, release
 from settlements.approvals import Officer
 from settlements.lifecycle import Move
 from settlements.models import MilestoneSettlement, PaymentIntent
@@ -85,7 +85,7 @@ def settle(intent_id: int, *, actor: str, reason: str = "", force: Force | None 
     with transaction.atomic():
         intent, shipment = intents.locked(intent_id)
         if force:
-            approvals.lock_recipient(intent_id)
+            objections.lock_recipient(intent_id)
         if force and force.version != intent_version(intent_id):
             raise IntentVersionStale("The payment intent has changed since you read it.", field="version")
         audit.record(

@@ -16,12 +16,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A settlement whose release is authorised, and that nothing stands against."""
+    """A settlement whose release is authorised, and that nothing stands against; `again`: it went out before."""
 
     settlement_id: int
     amount: Money
     rail: str
     recipient_id: int | None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +62,14 @@ def log_failure(milestone_id: int, error: object) -> None:
 
 def _pay(rail: LocalRail, batch: Sequence[Payment], now: datetime) -> dict[int, Sent]:
     """Books on a local rail: the money is out when the caller's transaction is committed."""
+    numbers = attempts.next_numbers([each.settlement_id for each in batch if each.again])
     instructions = [
-        Instruction(milestone_id=each.settlement_id, amount=each.amount, recipient_id=each.recipient_id)
+        Instruction(
+            milestone_id=each.settlement_id,
+            amount=each.amount,
+            recipient_id=each.recipient_id,
+            attempt_number=numbers.get(each.settlement_id, 1),
+        )
         for each in batch
     ]
     sent = {}

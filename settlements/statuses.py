@@ -126,6 +126,19 @@ class News(StrEnum):
     PING = "ping"
 
 
+class WorkKind(StrEnum):
+    """What of the money at providers people have to look at, the gravest first; the last two are for information."""
+
+    QUESTION = "QUESTION"
+    CONTRADICTED = "CONTRADICTED"
+    RETURNED = "RETURNED"
+    FAILED = "FAILED"
+    PAYOUT_FAILED = "PAYOUT_FAILED"
+    PARTLY_RETURNED = "PARTLY_RETURNED"
+    UNANSWERED = "UNANSWERED"
+    WAITING = "WAITING"
+
+
 class DeliveryState(StrEnum):
     """What became of one message to one subscriber."""
 

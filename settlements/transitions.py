@@ -16,22 +16,18 @@ TRANSITIONS: dict[S, frozenset[S]] = {
     S.CANCELLED: frozenset(),
 }
 
-# Rails that live in our own database approve at once; the others pass through RELEASING and an attempt.
+# Rails that live in our own database approve at once; the others pass through RELEASING and an attempt, and so does,
+# within one transaction, whatever failed or came back and is paid by the ledger instead.
 LOCAL_ONLY: frozenset[tuple[S | None, S]] = frozenset(
     {(None, S.APPROVED), (S.PENDING, S.APPROVED), (S.DELAYED, S.APPROVED)}
 )
 REMOTE_ONLY: frozenset[tuple[S | None, S]] = frozenset(
-    {
-        (None, S.RELEASING),
-        (S.PENDING, S.RELEASING),
-        (S.DELAYED, S.RELEASING),
-        (S.FAILED, S.RELEASING),
-        (S.RETURNED, S.RELEASING),
-    }
+    {(None, S.RELEASING), (S.PENDING, S.RELEASING), (S.DELAYED, S.RELEASING)}
 )
+AGAIN: frozenset[tuple[S | None, S]] = frozenset({(S.FAILED, S.RELEASING), (S.RETURNED, S.RELEASING)})
 
 # A move that lets money go: it needs authority, and nothing may stand in its way.
-CLAIMS: frozenset[tuple[S | None, S]] = LOCAL_ONLY | REMOTE_ONLY
+CLAIMS: frozenset[tuple[S | None, S]] = LOCAL_ONLY | REMOTE_ONLY | AGAIN
 
 
 def may_follow(current: S | None, new: S) -> bool:

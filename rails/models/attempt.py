@@ -49,8 +49,10 @@ _BEGINS = f"""
     IF NEW.state <> 'PREPARED' OR NEW.tries <> 0 OR NEW.reference <> '' OR NEW.returned_minor <> 0 THEN
         {_refuse("an attempt begins before the provider is called")}
     END IF;
-    SELECT count(*), count(*) FILTER (WHERE a.state NOT IN ('REFUSED', 'RETURNED')) INTO earlier, open_ones
-    FROM rails_railattempt a WHERE a.milestone_id = NEW.milestone_id;
+    SELECT coalesce(max(a.number), 0), count(*) FILTER (WHERE a.state NOT IN ('REFUSED', 'RETURNED'))
+    INTO earlier, open_ones FROM rails_railattempt a WHERE a.milestone_id = NEW.milestone_id;
+    SELECT greatest(earlier, coalesce(max(e.attempt_number), 0)) INTO earlier
+    FROM rails_journalentry e WHERE e.milestone_id = NEW.milestone_id AND e.kind = 'release';
     IF open_ones > 0 OR NEW.number <> earlier + 1 THEN
         {_refuse("the one before it is not known to be refused or returned")}
     END IF;
@@ -155,6 +157,15 @@ class RailAttempt(models.Model):
                 fields=["provider", "answered_at"],
                 condition=Q(state__in=["ACCEPTED", "CONFIRMED"]),
                 name="attempts_that_are_out",
+            ),
+            # Two kinds of work for people, few among all that is out.
+            models.Index(
+                fields=["id"], condition=Q(state="ACCEPTED", confirmed_at__isnull=False), name="payouts_that_failed"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["ACCEPTED", "CONFIRMED"], returned_minor__gt=0),
+                name="attempts_partly_back",
             ),
         ]
         triggers = [

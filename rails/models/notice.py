@@ -1,11 +1,16 @@
 """Every word of a provider about an attempt, as it reached us: written once, whatever it changed."""
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 
 from rails.base import Applied, RailOutcome, SettlementProvider
 from rails.models.attempt import RailAttempt
 from rails.models.guards import append_only
+
+# How the source of a word names the person who took it down; their number follows.
+BY_HAND: Final = "recorded by hand: user "
 
 
 class RailNotice(models.Model):

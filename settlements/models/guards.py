@@ -11,6 +11,7 @@ from rails.base import SettlementProvider
 from rails.models.guards import Fsm, Guard
 from rails.models.guards import append_only as append_only
 from rails.models.guards import never_removed as never_removed
+from rails.models.notice import BY_HAND
 from settlements.statuses import STRATEGIES_FROM_LOOSE_TO_STRICT, Channel, RiskTier
 from settlements.transitions import INITIAL, TRANSITIONS
 
@@ -140,13 +141,16 @@ SETTLEMENT_CLAIM = Guard(
             RETURN NEW;
         END IF;
         IF TG_OP = 'UPDATE' THEN
+            IF OLD.status = 'RELEASING' AND NEW.rail = 'internal_ledger' AND NEW.reference <> OLD.reference THEN
+                {refuse("what the ledger booked keeps its reference")}
+            END IF;
             IF OLD.status NOT IN ('PENDING', 'DELAYED', 'FAILED', 'RETURNED') THEN
                 RETURN NEW;
             END IF;
             went_out_before := OLD.status IN ('FAILED', 'RETURNED');
         END IF;
         is_local := NEW.rail = 'internal_ledger';
-        IF is_local <> (NEW.status = 'APPROVED') THEN
+        IF NOT went_out_before AND is_local <> (NEW.status = 'APPROVED') THEN
             {refuse("a local rail approves at once, a remote rail passes through RELEASING")}
         END IF;
         IF TG_OP = 'UPDATE' THEN
@@ -173,6 +177,7 @@ SETTLEMENT_CLAIM = Guard(
         IF is_local AND NOT EXISTS (
             SELECT 1 FROM rails_journalentry j WHERE j.kind = 'release' AND j.milestone_id = NEW.id
             AND j.amount_minor = NEW.amount_minor AND j.currency = NEW.currency AND j.reference = NEW.reference
+            AND NOT (went_out_before AND EXISTS (SELECT 1 FROM rails_journalentry b WHERE b.reverses_id = j.id))
         ) THEN
             {refuse("a release by the internal ledger has its journal entry")}
         END IF;
@@ -242,6 +247,11 @@ APPROVAL_ROW = Guard(
         END IF;
         IF i.created_by_id = NEW.approver_id THEN
             {refuse("the creator of an intent does not approve its release")}
+        END IF;
+        IF EXISTS (SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
+                   WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED'
+                   AND n.source = '{BY_HAND}' || NEW.approver_id) THEN
+            {refuse("who recorded by hand that it was refused does not approve its next attempt")}
         END IF;
         IF i.recipient_id IS NOT NULL THEN
             SELECT max(p.released_at) INTO last_payment

@@ -72,7 +72,8 @@ _PEOPLE = [
         LEFT JOIN (SELECT settlement_id, count(*) AS n FROM settlements_approval GROUP BY 1) decided
             ON decided.settlement_id = s.id
         LEFT JOIN (SELECT settlement_id, count(*) AS n FROM settlements_auditevent
-                   WHERE action IN ('approval_recorded', 'expedite_approved', 'rejected') GROUP BY 1) told
+                   WHERE action IN ('approval_recorded', 'expedite_approved', 'retry_approved', 'rejected')
+                   GROUP BY 1) told
             ON told.settlement_id = s.id
         WHERE coalesce(decided.n, 0) <> coalesce(told.n, 0) ORDER BY s.id
         """,

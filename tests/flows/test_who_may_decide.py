@@ -316,7 +316,7 @@ def everything_but_sessions() -> list[tuple[str, str]]:
         for table in dict.fromkeys(tables)
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement)
+        cursor.execute(f"{statement} ORDER BY 1")
         rows: list[tuple[str, str]] = cursor.fetchall()
     return rows
 

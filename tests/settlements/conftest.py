@@ -29,24 +29,6 @@ def sql(db: None) -> Sql:
     return run
 
 
-@pytest.fixture
-def behind_the_guards(db: None) -> Sql:
-    """Runs one statement with every trigger and foreign key asleep, as only the database's owner could."""
-
-    def run(statement: str, *parameters: Any) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            # What was written before is judged before, as if it had been committed.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            cursor.execute(statement, parameters)
-            changed = cursor.rowcount
-            cursor.execute("SET LOCAL session_replication_role = origin")
-        assert changed, f"nothing was changed by: {statement}"
-
-    return run
-
-
 @contextmanager
 def _as_at_commit() -> Iterator[None]:
     """A savepoint at whose end the deferred constraints are checked, as a commit would."""

@@ -7,12 +7,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from settlements.statuses import SettlementStatus as S
-from settlements.transitions import INITIAL, LOCAL_ONLY, REMOTE_ONLY, TRANSITIONS
+from settlements.transitions import AGAIN, INITIAL, LOCAL_ONLY, REMOTE_ONLY, TRANSITIONS
 
 Edge = tuple[S | None, S]
 
 _RELEASE = "the sweep, an officer's complete approvals, or a settle request"
-_ON_REMOTE = "a new attempt, after a person decided"
+_AGAIN = "a new attempt, after as many people as are required approved that; the reason is kept"
+_NO_MORE = "whoever cancels the intent, or writes the payment off, with a reason"
 WHO: dict[Edge, str] = {
     (None, S.PENDING): "an event or a settle request: it needs a person, is not eligible yet, or is of amount zero",
     (None, S.DELAYED): "an event or a settle request: the hold runs, or an authorised release may not go just now",
@@ -30,16 +31,19 @@ WHO: dict[Edge, str] = {
     ): "a push of the freight token, or the release itself: the risk became worse, so a person decides",
     (S.DELAYED, S.REJECTED): "an officer, with a reason",
     (S.DELAYED, S.CANCELLED): "whoever cancels the intent, with a reason",
-    (S.RELEASING, S.APPROVED): "the provider accepted; its reference is known",
-    (S.RELEASING, S.FAILED): "the provider refused",
+    (
+        S.RELEASING,
+        S.APPROVED,
+    ): "the provider accepted; its reference is known; at once where the ledger pays what went out before",
+    (S.RELEASING, S.FAILED): "the provider refused, or a person withdrew what was never handed over",
     (S.APPROVED, S.SETTLED): "funds confirmed: by request on a local rail, else by the provider",
     (S.APPROVED, S.RETURNED): "the transfer was reversed or returned",
     (S.SETTLED, S.APPROVED): "the provider's payout failed; never a new transfer",
     (S.SETTLED, S.RETURNED): "the transfer was reversed or returned",
-    (S.FAILED, S.RELEASING): _ON_REMOTE,
-    (S.FAILED, S.CANCELLED): "whoever cancels the intent, with a reason",
-    (S.RETURNED, S.RELEASING): _ON_REMOTE,
-    (S.RETURNED, S.CANCELLED): "whoever cancels the intent, with a reason",
+    (S.FAILED, S.RELEASING): _AGAIN,
+    (S.FAILED, S.CANCELLED): _NO_MORE,
+    (S.RETURNED, S.RELEASING): _AGAIN,
+    (S.RETURNED, S.CANCELLED): _NO_MORE,
 }
 
 _PAGE = """# States
@@ -58,8 +62,8 @@ stateDiagram-v2
 {table}
 
 `settlements/lifecycle.py` is the only writer of status, and the database refuses every other move. A move marked
-local or remote lets money go: the database also demands its authority then (approvals, the date of the hold, no open
-hold, a live intent, the journal entry on a local rail).
+local, remote or both lets money go: the database also demands its authority then (approvals, the date of the hold, no
+open hold, a live intent, the journal entry on a local rail, the attempt on a remote one).
 
 ## A payment intent
 
@@ -116,4 +120,6 @@ def page() -> str:
 def _rails(edge: Edge) -> str:
     if edge in LOCAL_ONLY:
         return "local"
+    if edge in AGAIN:
+        return "both"
     return "remote" if edge in REMOTE_ONLY else ""

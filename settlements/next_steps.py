@@ -1,0 +1,77 @@
+"""What a person does next about money at a provider, in words: by kind, and for ACH by the bank's return code."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from rails.ach.returns import RETURNS, ReturnReason
+from rails.base import SettlementProvider
+from settlements.statuses import WorkKind
+
+# A provider's reason begins with the bank's code: "R03 No account or unable to locate account".
+_CODE: Final = re.compile(r"R\d\d\b")
+
+_BY_KIND: Final[Mapping[WorkKind, str]] = MappingProxyType(
+    {
+        WorkKind.QUESTION: (
+            "Nobody knows whether it was paid, and it is not handed in again by itself. Look for it in the provider's "
+            "own list, under the number of the milestone. Then look it up again, or record what that list says. "
+            "Nothing is paid another way before that."
+        ),
+        WorkKind.CONTRADICTED: (
+            "The provider's words can not all be true. Compare its own list with the attempts and the books; if money "
+            "moved twice, ask for it back. Mark it as dealt with when it is clear."
+        ),
+        WorkKind.RETURNED: (
+            "The money came back. Find out why before anything is paid again: then approve a retry, have the "
+            "destination mended, pay it another way, or write it off."
+        ),
+        WorkKind.FAILED: (
+            "Nothing moved. If the reason is the recipient's account, have the destination mended first; then approve "
+            "a retry, pay it another way, or write it off."
+        ),
+        WorkKind.PAYOUT_FAILED: (
+            "The money rests in the recipient's Stripe balance: it is theirs already. Ask the recipient to mend its "
+            "bank account at Stripe; Stripe pays out again by itself. Never transfer it a second time."
+        ),
+        WorkKind.PARTLY_RETURNED: (
+            "Part of it came back, the rest stays paid. If that part is still owed, make a payment intent over it. "
+            "Mark it as dealt with then."
+        ),
+        WorkKind.UNANSWERED: (
+            "The provider has not answered yet; it is asked again by itself until it does. See that the rail's "
+            "workers run, and whether the provider tells of trouble. Nothing is paid another way meanwhile."
+        ),
+        WorkKind.WAITING: "Nothing has been handed over yet; it goes by itself. Until then it can be withdrawn.",
+    }
+)
+
+
+def after(kind: WorkKind, *, provider: SettlementProvider | None, words: str) -> str:
+    """The next step for one piece of work, by the provider's last words about it."""
+    reason = bank_reason(provider, words)
+    if reason is not None and kind in {WorkKind.RETURNED, WorkKind.FAILED}:
+        return f"{reason}. {reason.follow_up.value}"
+    return _BY_KIND[kind]
+
+
+def bank_reason(provider: SettlementProvider | None, words: str) -> ReturnReason | None:
+    """What a bank's return code in these words says; None if there is none."""
+    code = _CODE.match(words)
+    return RETURNS.get(code[0]) if code and provider is SettlementProvider.ACH else None
+
+
+def wants_destination(provider: SettlementProvider | None, words: str) -> bool:
+    """Whether the bank says that the account it went to must not be used again as it is."""
+    reason = bank_reason(provider, words)
+    return reason is not None and reason.follow_up.stops_destination
+
+
+def so_far(*, approvals: int, required: int, blocked: str) -> str:
+    """How far a retry has come; empty as long as nobody has approved one."""
+    if approvals == 0:
+        return ""
+    if approvals < required:
+        return f"{approvals} of {required} officers approved that it is paid again; another one must."
+    return f"It is approved to be paid again and waits: {blocked}." if blocked else ""
