@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rails', '0031_wires_follow_attempts'),
+        ('rails', '0020_ach'),
     ]
 
     operations = [
