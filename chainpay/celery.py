@@ -34,6 +34,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=settings.CHAINPAY_SUBMIT_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_SUBMIT_SECONDS, 10)},
     },
+    "reconcile": {
+        "task": "settlements.reconcile",
+        "schedule": timedelta(seconds=settings.CHAINPAY_RECONCILE_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_RECONCILE_SECONDS, 60)},
+    },
     "digest": {
         "task": "compliance.digest",
         "schedule": timedelta(seconds=settings.CHAINPAY_DIGEST_SECONDS),

@@ -46,6 +46,7 @@ class Environment:
     sweep_seconds: int
     destination_hold_hours: int
     submit_seconds: int
+    reconcile_seconds: int
     delivery_seconds: int
     digest_seconds: int
     digest_to: list[str]
@@ -103,6 +104,7 @@ def read(base_dir: Path) -> Environment:
         # Without any quarantine a stolen login and one that looks away are enough: in the demo only.
         destination_hold_hours=_integer(env, "CHAINPAY_DESTINATION_HOLD_HOURS", 72, 0 if demo else 1, 31 * 24),
         submit_seconds=_integer(env, "CHAINPAY_SUBMIT_SECONDS", 5, 1, 3_600),
+        reconcile_seconds=_integer(env, "CHAINPAY_RECONCILE_SECONDS", 86_400, 60, 31 * 86_400),
         delivery_seconds=_integer(env, "CHAINPAY_DELIVERY_SECONDS", 10, 1, 86_400),
         digest_seconds=_integer(env, "CHAINPAY_DIGEST_SECONDS", 900, 1, 86_400),
         digest_to=post.to,

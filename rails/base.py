@@ -1,12 +1,12 @@
 """What every payment rail promises: the plug-in contract. It knows nothing of shipments, intents or risk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from rails.money import CurrencyMismatch, Money
 
@@ -238,6 +238,39 @@ class RemoteRail(PaymentRail):
     @abstractmethod
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
         """Takes down what became of the notices; one whose payment nobody knows yet may be told again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Theirs:
+    """A payment as the provider has it; `returned` is what came back of it by now.
+
+    It is named by milestone and attempt where the provider keeps them (None: it does not know of ours), and always by
+    its own reference. `destination` is where it went in the provider's words, empty where that is not told.
+    """
+
+    reference: str
+    amount: Money
+    returned: Money
+    made_at: datetime
+    milestone_id: int | None = None
+    attempt_number: int | None = None
+    destination: str = ""
+
+
+class StatementFailed(Exception):
+    """The provider's side could not be read; the text says why."""
+
+
+class Reconcilable(ABC):
+    """A rail whose provider, or whose handed-over files, can be asked for all payments of a time."""
+
+    @abstractmethod
+    def statement(self, *, since: datetime, now: datetime) -> Iterator[Theirs]:
+        """Every payment made since then, in any order. Raises StatementFailed."""
+
+    @abstractmethod
+    def destination_in_their_words(self, details: Mapping[str, Any]) -> str:
+        """What the `details` of a destination of ours are called in `Theirs`; empty where that is not told."""
 
 
 def _money(amount: Decimal | int | Money, currency: str) -> Money:

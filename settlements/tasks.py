@@ -5,7 +5,8 @@ from collections import Counter
 from celery import shared_task
 from django.utils import timezone
 
-from rails import registry
+from rails import reconciling, registry
+from rails.base import Reconcilable
 from settlements import deliveries, release, reprocessing, submitting
 
 MOST_BATCHES = 1_000
@@ -58,3 +59,14 @@ def hear() -> dict[str, int]:
     for rail in registry.remote_rails():
         counted.update({applied.value.lower(): n for applied, n in submitting.hear(rail, clock=timezone.now).items()})
     return dict(counted)
+
+
+@shared_task(name="settlements.reconcile")  # type: ignore[untyped-decorator]
+def reconcile() -> dict[str, int]:
+    """Compares each rail with its provider; how many differences each has, -1 where the provider could not be read."""
+    counted = {}
+    for rail in registry.remote_rails():
+        if isinstance(rail, Reconcilable):
+            run = reconciling.reconcile(provider=rail.get_provider(), actor="beat", now=timezone.now())
+            counted[rail.get_provider().method] = -1 if run.error else run.differences
+    return counted

@@ -16,6 +16,7 @@ from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.method_rule import MethodRule
 from rails.models.notice import RailNotice
 from rails.models.recipient import Recipient, RecipientEdit
+from rails.models.reconciliation import DifferenceKind, RailDifference, RailReconciliation
 from rails.models.stripe import (
     StripeAccount,
     StripeEvent,
@@ -47,12 +48,15 @@ __all__ = [
     "AttemptState",
     "Destination",
     "DestinationState",
+    "DifferenceKind",
     "EntryKind",
     "JournalEntry",
     "MethodRule",
     "Posting",
     "RailAttempt",
+    "RailDifference",
     "RailNotice",
+    "RailReconciliation",
     "RailSwitch",
     "Recipient",
     "RecipientEdit",

@@ -58,6 +58,8 @@ class StripeInstallation(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "mark of this installation at Stripe"
+        verbose_name_plural = "mark of this installation at Stripe"
         constraints = [
             models.UniqueConstraint(fields=["only_one"], name="one_installation"),
             models.CheckConstraint(name="the_only_installation", condition=Q(only_one=True)),
@@ -206,6 +208,8 @@ class StripeListening(models.Model):
     events_seen_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "listening to Stripe"
+        verbose_name_plural = "listening to Stripe"
         constraints = [
             models.UniqueConstraint(fields=["only_one"], name="one_ear"),
             models.CheckConstraint(name="the_only_ear", condition=Q(only_one=True)),

@@ -1,10 +1,10 @@
 """How Stripe pays: a transfer to the recipient's connected account, whose payouts Stripe makes."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from rails import destinations
 from rails.base import (
@@ -12,12 +12,14 @@ from rails.base import (
     Applied,
     Instruction,
     Notice,
+    Reconcilable,
     RemoteRail,
     SettlementProvider,
     SettlementResult,
+    Theirs,
 )
 from rails.money import Money
-from rails.stripe import configuration, currencies, hearing, installation
+from rails.stripe import configuration, currencies, hearing, installation, statement
 from rails.stripe.client import THREADS, Deadline, client_of
 from rails.stripe.paying import PROVIDER, Payer, unknown
 from rails.stripe.transfers import Order
@@ -27,7 +29,7 @@ logger = logging.getLogger(__name__)
 _FOR_RECORDING: Final = 3  # seconds of the lease that are left to whoever records the answers
 
 
-class StripeRail(RemoteRail):
+class StripeRail(RemoteRail, Reconcilable):
     """Transfers to connected accounts, several at a time, each under its own idempotency key."""
 
     most = 100
@@ -69,6 +71,12 @@ class StripeRail(RemoteRail):
 
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
         hearing.heard(told, now=now)
+
+    def statement(self, *, since: datetime, now: datetime) -> Iterator[Theirs]:
+        return statement.transfers(since=since)
+
+    def destination_in_their_words(self, details: Mapping[str, Any]) -> str:
+        return str(details["account"])
 
 
 def _orders(instructions: Sequence[Instruction]) -> dict[Instruction, Order | SettlementResult]:

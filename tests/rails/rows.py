@@ -5,12 +5,14 @@ from datetime import datetime
 from rails import choosing, destinations, recipients
 from rails.choosing import Payments
 from rails.models import RailAttempt, RailNotice
+from tests.rails import stripe_rows
 
 
 def a_row_of_each(now: datetime) -> None:
     """Two of what lists are compared by; what the demo's data has already is left to it."""
     for currency in ("USD", "EUR"):
         choosing.add(Payments(currency=currency), "internal_ledger", reason="test", actor="user:ops1", now=now)
+    stripe_rows.load(now)
     for number in (1, 2):
         recipient, _ = recipients.put(f"ROWS-{number}", "Rows Haulage", actor="user:ops1", now=now)
         account = destinations.read("stripe", {"account": f"acct_1RowsRowsRows{number}"})

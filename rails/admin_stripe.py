@@ -1,0 +1,97 @@
+"""What staff can look up of Stripe: its events, payouts and accounts; nothing is edited here."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
+
+from django.contrib import admin
+
+from rails.admin_columns import COLUMNS, Columns, listed, tags
+from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
+from rails.models import (
+    StripeAccount,
+    StripeEvent,
+    StripeEventState,
+    StripeInstallation,
+    StripeListening,
+    StripePayout,
+    StripePayoutPart,
+    StripePayoutStatus,
+)
+from rails.stripe import currencies
+from rails.wording import in_words
+
+_STATE_LOOKS: Final[Mapping[str, str]] = {"WAITING": "cp-medium", "UNCLEAR": "cp-alarm", "DONE": "cp-low"}
+_STATUS_LOOKS: Final[Mapping[str, str]] = {"paid": "cp-low", "failed": "cp-alarm", "canceled": "cp-alarm"}
+
+
+@admin.display(description="amount", ordering="amount")
+def payout_amount(row: StripePayout) -> str:
+    """Stripe's integer in major units, thousands apart: `38,400.00 USD`; of another's currency the integer."""
+    try:
+        money = currencies.from_stripe(row.amount, row.currency)
+    except currencies.NotStripes:
+        return f"{row.amount} {row.currency}"
+    return f"{money.major:,} {money.currency}"
+
+
+class _Parts(ReadOnlyInline):
+    model = StripePayoutPart
+    columns: ClassVar[Columns] = {**COLUMNS, "told": in_words}
+    fields: ClassVar[Any] = ["milestone_id", "attempt_number", "transfer_id", "told"]
+    readonly_fields = fields
+    show_change_link = False
+
+
+@admin.register(StripeEvent)
+class StripeEventAdmin(ReadOnlyAdmin):
+    columns: ClassVar[Columns] = {**COLUMNS, "state": tags(_STATE_LOOKS), "about": listed, "type": str}
+    row_called = "Event"
+    list_display = ["occurred_at", "type", "state", "detail", "account", "came_by"]
+    list_filter = [words("state", StripeEventState), words("came_by", ["webhook", "poll"])]
+    search_fields = ["=event_id", "=about_id", "=account"]
+    search_help_text = "A whole id: of the event, of what it is about, or of the account"
+
+
+@admin.register(StripePayout)
+class StripePayoutAdmin(ReadOnlyAdmin):
+    columns: ClassVar[Columns] = {**COLUMNS, "status": tags(_STATUS_LOOKS)}
+    row_called = "Payout"
+    list_display = ["payout_id", "status", payout_amount, "account", "arrives_on", "failure"]
+    list_filter = [words("status", StripePayoutStatus), "automatic", "contents_known"]
+    search_fields = ["=payout_id", "=account", "=parts__transfer_id"]
+    search_help_text = "A whole id: of the payout, of the account, or of a transfer in it"
+    exclude = ["looks", "next_look_at", "amount", "currency"]
+    readonly_fields: ClassVar[Any] = [payout_amount]
+    inlines = [_Parts]
+
+
+@admin.register(StripeAccount)
+class StripeAccountAdmin(ReadOnlyAdmin):
+    list_display = ["account", "trouble", "looked_at", "payouts_seen_at"]
+    search_fields = ["=account"]
+    search_help_text = "A whole account"
+
+
+@admin.register(StripePayoutPart)
+class StripePayoutPartAdmin(ReadOnlyAdmin):
+    columns: ClassVar[Columns] = {**COLUMNS, "told": in_words}
+    row_called = "Transfer"
+    list_display = ["milestone_id", "attempt_number", "transfer_id", "payout", "told"]
+    list_select_related = ["payout"]
+    search_fields = ["=milestone_id", "=transfer_id", "=payout__payout_id"]
+    search_help_text = "A milestone's number, or a whole id of the transfer or the payout"
+
+
+@admin.register(StripeListening)
+class StripeListeningAdmin(ReadOnlyAdmin):
+    row_called = "State of"
+    list_display = ["polled_at", "events_seen_until", "leased_until"]
+    exclude = ["only_one"]
+
+
+@admin.register(StripeInstallation)
+class StripeInstallationAdmin(ReadOnlyAdmin):
+    called = "Mark of this installation"
+    row_called = "Mark"
+    list_display = ["mark", "created_at"]
+    exclude = ["only_one"]
