@@ -16,6 +16,8 @@ from compliance.recipient_record import RecipientRecord
 from compliance.schedule_picture import Bar, Piece
 from compliance.timeline import Moment, timeline
 from compliance.what_would_differ import Circumstances
+from rails import destinations
+from rails.destinations import OnRail
 from rails.money import Money
 from settlements import audit, candidates
 from settlements.locks import SettlementNotFound
@@ -72,6 +74,8 @@ class Review:
     bars: Sequence[Bar]
     record: RecipientRecord | None
     rail_on: bool
+    paid_to: OnRail | None
+    destination_obstacle: str
 
     @property
     def waits(self) -> bool:
@@ -123,6 +127,7 @@ class Review:
             held=self.hold is not None,
             rail_on=self.rail_on,
             recipient_usable=recipient is None or recipient.payouts_enabled,
+            destination_obstacle=self.destination_obstacle,
         )
 
     @property
@@ -143,6 +148,7 @@ def find(milestone_id: int, *, now: datetime) -> Review:
     if settlement is None:
         raise SettlementNotFound(milestone_id)
     intent = settlement.intent
+    paid_to, destination_obstacle = _destination(settlement.rail, intent.recipient_id)
     version, approvals_now, eligible, rail_on = _now(milestone_id)
     siblings = list(
         MilestoneSettlement.objects.filter(intent_id=intent.pk).only(
@@ -192,7 +198,18 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         bars=_bars(schedule),
         record=recipient_record.record(intent.recipient_id, besides=milestone_id) if intent.recipient_id else None,
         rail_on=rail_on,
+        paid_to=paid_to,
+        destination_obstacle=destination_obstacle,
     )
+
+
+def _destination(rail: str, recipient_pk: int | None) -> tuple[OnRail | None, str]:
+    """Where the money would go, and what stands in the way of that; nothing for a rail that needs no destination."""
+    if rail not in destinations.RAILS:
+        return None, ""
+    found = {each.rail: each for each in destinations.by_rail(recipient_pk)} if recipient_pk else {}
+    on_rail = found.get(rail)
+    return on_rail, on_rail.obstacle if on_rail else destinations.obstacle(recipient_pk, rail)
 
 
 def _worse(one: Decimal | None, other: Decimal | None) -> Decimal | None:

@@ -24,6 +24,7 @@ class Circumstances:
     held: bool = False
     rail_on: bool = True
     recipient_usable: bool = True
+    destination_obstacle: str = ""
 
 
 def for_release_at_once(now: Circumstances) -> list[str]:
@@ -44,6 +45,8 @@ def for_release_at_once(now: Circumstances) -> list[str]:
         phrases.append(f"the rail {now.rail} were switched on")
     if not now.recipient_usable:
         phrases.append("payouts to the recipient were switched on")
+    if now.destination_obstacle:
+        phrases.append(f"there were a destination to pay to ({now.destination_obstacle})")
     return phrases
 
 

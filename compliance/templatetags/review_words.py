@@ -7,7 +7,7 @@ from django import template
 from django.conf import settings
 
 from compliance.demo_logins import DEMO_LOGINS, DEMO_PASSWORD
-from rails import wording
+from rails import destinations, wording
 from rails.money import Money
 from rails.wording import in_words
 from settlements.models import Approval
@@ -16,6 +16,8 @@ from settlements.statuses import LIVE_TOKEN_STATUSES, Channel
 
 register = template.Library()
 
+# Where money goes, its number masked.
+register.filter("destination", destinations.in_words)
 # Who acted: `olga` for `user:olga`, `tms (service)` for a program.
 register.filter("actor", wording.actor)
 
