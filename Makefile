@@ -14,7 +14,7 @@ export PORT
 # Another project's Python settings are not ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: run test screenshots check verify_books bench lock clean install install-dev
+.PHONY: run test screenshots check verify_books bench chaos lock clean install install-dev
 .NOTPARALLEL:
 
 run: install
@@ -32,6 +32,9 @@ check: install-dev
 
 verify_books: install
 	@exec $(PY) -m chainpay.embedded.manage verify_books $(ARGS)
+
+chaos: install-dev
+	@$(APART) chaos --durable -- $(PY) -m tests.chaos $(ARGS)
 
 bench: install-dev
 	@$(APART) bench --durable -- $(PY) -m bench $(ARGS)
