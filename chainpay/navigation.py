@@ -114,6 +114,16 @@ SIDEBAR: Final = {
             ],
         },
         {
+            "title": "Bank files",
+            "items": [
+                _list("ACH files", "rails", "achfile", "upload_file"),
+                _list("ACH entries", "rails", "achentry", "list_alt"),
+                _list("ACH reversals", "rails", "achreversal", "undo"),
+                _list("Files of the bank", "rails", "achinboundfile", "download"),
+                _list("Items of the bank", "rails", "achinbounditem", "assignment_return"),
+            ],
+        },
+        {
             "title": "Proof",
             "items": [
                 _list("Audit events", "settlements", "auditevent", "history"),

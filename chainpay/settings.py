@@ -210,8 +210,8 @@ STORAGES = {
         "OPTIONS": {"location": ENVIRONMENT.evidence_dir},
     },
 }
-# Files are taken on the page for evidence only; everywhere else they are read over and forgotten.
-FILE_UPLOAD_HANDLERS = ["compliance.uploads.EvidenceOnly"]
+# Files are taken on the pages for evidence and bank files only; everywhere else they are read over and forgotten.
+FILE_UPLOAD_HANDLERS = ["compliance.uploads.ExpectedOnly"]
 
 # 64 KiB of JSON; the admin's forms are smaller still.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024

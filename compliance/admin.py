@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
+from compliance import admin_ach as admin_ach
 from compliance import admin_rails as admin_rails
 from compliance import admin_staff as admin_staff
 from compliance import bulk_pages, evidence_pages, item_pages, next_page, opening_pages, queue_pages, stamp_pages

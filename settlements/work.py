@@ -41,6 +41,13 @@ _FOR_PEOPLE = f"""
     ), a.confirmed_at), a.error, 0 FROM rails_railattempt a
     WHERE a.state = 'ACCEPTED' AND a.confirmed_at IS NOT NULL
     UNION ALL
+    SELECT 'PAYOUT_FAILED', told.milestone_id, told.id, told.since, told.words, 0 FROM (
+        SELECT DISTINCT ON (a.id) a.milestone_id, a.id, n.created_at AS since, n.reason AS words
+        FROM rails_railnotice n JOIN rails_railattempt a ON a.id = n.attempt_id
+        WHERE n.outcome = 'PAYOUT_FAILED' AND a.state = 'ACCEPTED' AND a.confirmed_at IS NULL
+        ORDER BY a.id, n.id DESC
+    ) told
+    UNION ALL
     SELECT 'PARTLY_RETURNED', a.milestone_id, a.id, coalesce((
         SELECT max(n.created_at) FROM rails_railnotice n WHERE n.attempt_id = a.id AND n.outcome = 'RETURNED'
     ), a.answered_at), a.error, a.returned_minor FROM rails_railattempt a

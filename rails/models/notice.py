@@ -43,6 +43,7 @@ class RailNotice(models.Model):
         indexes = [
             # What nobody can believe waits for a person to look at it.
             models.Index(fields=["-id"], condition=Q(applied="CONTRADICTED"), name="notices_that_contradict"),
+            models.Index(fields=["attempt"], condition=Q(outcome="PAYOUT_FAILED"), name="notices_of_failed_payouts"),
         ]
         triggers = append_only()
 

@@ -29,7 +29,7 @@ def look(client: StripeClient, accounts: Iterable[str], *, deadline: Deadline, n
 
 def troubled() -> list[str]:
     """The accounts that had a trouble when they were looked at last."""
-    return list(StripeAccount.objects.exclude(trouble="").order_by("looked_at").values_list("account", flat=True)[:50])
+    return list(StripeAccount.objects.exclude(trouble="").order_by("looked_at").values_list("account", flat=True)[:20])
 
 
 def _trouble(shown: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from django.db import connection
 
 from rails.models import StripeListening
 
-LEASE_SECONDS: Final = 55
+LEASE_SECONDS: Final = 40
 # What Stripe lists late, or with a time before that of what it listed earlier.
 OVERLAP: Final = timedelta(minutes=10)
 _FIRST_LOOK_BACK: Final = timedelta(days=3)

@@ -1,5 +1,6 @@
 """What Stripe did not tell by webhook: asked for on a beat, and taken down by the same road."""
 
+import logging
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -7,10 +8,12 @@ from django.db import connection
 
 from rails.models import StripeAccount
 from rails.stripe import connected_accounts, inbox, listening, payouts
-from rails.stripe.client import Deadline, StripeClient
+from rails.stripe.client import Deadline, OutOfTime, StripeClient
 from rails.stripe.events import TRANSFERS, NotAnEvent, read
 from rails.stripe.failures import CallFailed
 from rails.stripe.inbox import CameBy
+
+logger = logging.getLogger(__name__)
 
 # A payout that was paid may fail within five business days (https://docs.stripe.com/api/payouts/object).
 MAY_STILL_FAIL: Final = timedelta(days=10)
@@ -29,21 +32,31 @@ _OPEN_ACCOUNTS: Final = """
 def poll(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
     """Events of the platform since the last ones seen, and the payouts of accounts that transfers are open to.
 
-    Raises CallFailed; what was taken down until then stays.
+    Raises CallFailed; what was taken down until then stays. One account that can not be read leaves the others: those
+    that were read longest ago come first the next time.
     """
     _events(client, deadline=deadline, now=now)
     accounts = _open_accounts(now)
     for account, since in accounts:
-        created = {"gte": int((since - timedelta(days=1)).timestamp())}
-        for shown in client.all("/v1/payouts", {"created": created}, account=account, deadline=deadline):
-            payouts.save(shown, account=account, at=now, now=now)
+        try:
+            _payouts(client, account, since - timedelta(days=1), deadline=deadline, now=now)
+        except OutOfTime:
+            raise
+        except CallFailed as error:
+            logger.warning("The payouts of %s could not be read: %s", account, error.detail)
         StripeAccount.objects.update_or_create(
             account=account,
             defaults={"payouts_seen_at": now},
             create_defaults={"payouts_seen_at": now, "looked_at": now},
         )
     wanted = [*connected_accounts.troubled(), *(account for account, _ in accounts)]
-    connected_accounts.look(client, wanted[:MOST_ACCOUNTS], deadline=deadline, now=now)
+    connected_accounts.look(client, wanted, deadline=deadline, now=now)
+
+
+def _payouts(client: StripeClient, account: str, since: datetime, *, deadline: Deadline, now: datetime) -> None:
+    created = {"gte": int(since.timestamp())}
+    for shown in client.all("/v1/payouts", {"created": created}, account=account, deadline=deadline):
+        payouts.save(shown, account=account, at=now, now=now)
 
 
 def _events(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:

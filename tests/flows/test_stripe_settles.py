@@ -27,9 +27,10 @@ from rails.stripe import inbox, listening, payouts
 from rails.stripe.events import read
 from rails.stripe.inbox import CameBy
 from rails.stripe.rail import StripeRail
-from settlements import release, submitting, verify
+from settlements import release, submitting, verify, work
 from settlements.models import MilestoneSettlement
 from settlements.statuses import SettlementStatus as S
+from settlements.statuses import WorkKind
 from tests.factories import POD, an_intent, now, settlement_of
 from tests.rails.stripe_world import a_recipient, account_of, fake, recipient, settings_of
 from tests.stripe_fake import Fault, StripeFake, accounts, transfers
@@ -139,6 +140,23 @@ class TestAPayout:
         arrive(*events_of(fake))
         hear()
         assert (status_of(settlement), status_of(later)) == (S.SETTLED, S.SETTLED)
+
+    def test_that_fails_without_ever_being_paid_is_work_for_people(
+        self, fake: StripeFake, recipient: Recipient, proven: None
+    ) -> None:
+        settlement = paid(recipient)
+        pay_out(fake, recipient, "in_transit", "failed")
+        arrive(*events_of(fake))
+        hear()
+        assert status_of(settlement) == S.APPROVED
+        assert [(item.kind, "failed" in item.words) for item in work.of_settlement(settlement.pk)] == [
+            (WorkKind.PAYOUT_FAILED, True)
+        ]
+        pay_out(fake, recipient, "paid")
+        arrive(*events_of(fake))
+        hear()
+        assert status_of(settlement) == S.SETTLED
+        assert work.of_settlement(settlement.pk) == []
 
     @pytest.mark.parametrize("order", list(permutations(range(4))))
     def test_ends_the_same_in_every_order_of_its_news(
@@ -373,6 +391,17 @@ class TestPolling:
         hear()
         assert StripeEvent.objects.count() == stored
         assert status_of(settlement) == S.SETTLED
+
+    def test_of_an_account_that_left_leaves_the_others(
+        self, fake: StripeFake, recipient: Recipient, proven: None
+    ) -> None:
+        gone, settlement = paid(a_recipient(fake, "CARRIER-A")), paid(recipient)
+        left = RailAttempt.objects.get(milestone_id=gone.pk).destination.details["account"]
+        accounts.deauthorize(fake.world, left)
+        pay_out(fake, recipient, "paid")
+        hear()
+        assert [status_of(each) for each in (gone, settlement)] == [S.APPROVED, S.SETTLED]
+        assert "no longer connected" in StripeAccount.objects.get(account=left).trouble
 
     def test_that_fails_leaves_what_was_told_by_webhook(self, fake: StripeFake, recipient: Recipient) -> None:
         settlement = claimed(recipient)

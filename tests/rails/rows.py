@@ -5,7 +5,7 @@ from datetime import datetime
 from rails import choosing, destinations, recipients
 from rails.choosing import Payments
 from rails.models import RailAttempt, RailNotice
-from tests.rails import stripe_rows
+from tests.rails import ach_rows, stripe_rows
 
 
 def a_row_of_each(now: datetime) -> None:
@@ -13,6 +13,7 @@ def a_row_of_each(now: datetime) -> None:
     for currency in ("USD", "EUR"):
         choosing.add(Payments(currency=currency), "internal_ledger", reason="test", actor="user:ops1", now=now)
     stripe_rows.load(now)
+    ach_rows.load(now)
     for number in (1, 2):
         recipient, _ = recipients.put(f"ROWS-{number}", "Rows Haulage", actor="user:ops1", now=now)
         account = destinations.read("stripe", {"account": f"acct_1RowsRowsRows{number}"})
