@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 # How long an attempt without an answer rests before it is handed in again: 1, 2, 4, ... seconds, at most this.
 LONGEST_WAIT_SECONDS: Final = 15.0
 BATCH: Final = 1_000
-_RUN_SECONDS: Final = 120.0
+_RUN_SECONDS: Final = 30.0
 # The advisory locks of rails that are driven by one process at a time; the first number is nobody else's.
 _ALONE: Final = 503_316
 
@@ -57,7 +57,7 @@ class Report:
 
 
 def submit(rail: RemoteRail, *, clock: Callable[[], datetime]) -> Report:
-    """Hands in whatever waits for the rail, batch by batch, for about two minutes at most; outside any transaction."""
+    """Hands in whatever waits for the rail, batch by batch, for about half a minute at most; outside any transaction."""
     report, end = Report(), time.monotonic() + _RUN_SECONDS
     with _alone(rail) as mine:
         if mine:
