@@ -57,7 +57,7 @@ class Report:
 
 
 def submit(rail: RemoteRail, *, clock: Callable[[], datetime]) -> Report:
-    """Hands in whatever waits for the rail, batch by batch, for about half a minute at most; outside any transaction."""
+    """Hands in whatever waits for the rail, batch by batch, half a minute at most; outside any transaction."""
     report, end = Report(), time.monotonic() + _RUN_SECONDS
     with _alone(rail) as mine:
         if mine:

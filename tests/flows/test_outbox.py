@@ -9,15 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from rails import ledger
 from rails.models import JournalEntry
-from rails.money import Money
-from settlements import holds, lifecycle, release
-from settlements.lifecycle import Move, NewSettlement
+from settlements import holds, lifecycle, release, submitting
+from settlements.lifecycle import Move
 from settlements.models import AuditEvent, Delivery, FreightToken, MilestoneSettlement
-from settlements.policy import RiskPicture, decide_at_event
-from settlements.statuses import SETTLEMENT_NEWS, EventType, Origin
+from settlements.statuses import SETTLEMENT_NEWS
 from settlements.statuses import SettlementStatus as S
-from tests.factories import CLAIM, HIGH, LOW, MEDIUM, PICKUP, POD, now
+from tests.factories import CLAIM, HIGH, LOW, MEDIUM, PICKUP, POD, an_intent, now, settlement_of
 from tests.flows.conftest import REASON, Api
+from tests.flows.pretend_provider import a_payable_recipient, pretend_provider
 from tests.flows.receiver import subscribe
 from tests.flows.test_review import approve, reject, waiting
 
@@ -103,41 +102,21 @@ def test_what_a_sweep_releases_or_decides_again_is_told_of(live: Api, settings: 
 
 
 @pytest.mark.usefixtures("_listening")
-def test_a_reversed_transfer_and_a_refusal_by_the_provider_are_told_of(api: Api) -> None:
+def test_a_reversed_transfer_and_a_refusal_by_the_provider_are_told_of(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     returned, intent, _ = settled_by(api, POD, LOW)
     move = Move(settlement_id=returned, intent_id=intent, old=S.APPROVED, new=S.RETURNED, action="returned", actor="t")
     with transaction.atomic():
         ledger.reverse(JournalEntry.objects.get(milestone_id=returned).pk, now=now())
         lifecycle.transition([move], now=now())
     assert told(returned) == ["created", "approved", "returned"]
-    failed = releasing_by_ach(api)
-    assert told(failed.settlement_id) == ["created"]
-    lifecycle.transition([failed], now=now())
-    assert told(failed.settlement_id) == ["created", "failed"]
-
-
-def releasing_by_ach(api: Api) -> Move:
-    """A settlement that a remote rail has in hand; the move that its refusal will be."""
-    token, _ = api.token()
-    intent = api.intent(token)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('settlements_milestonesettlement_id_seq')")
-        number = cursor.fetchone()[0]
-    risk = RiskPicture(snapshot=LOW, current=LOW, token_status="active", token_is_live=True)
-    new = NewSettlement(
-        id=number,
-        intent_id=intent,
-        event_type=EventType.POD_CONFIRMED,
-        amount=Money(700_000, "USD"),
-        status=S.RELEASING,
-        origin=Origin.SETTLE,
-        event_id=None,
-        rail="ach",
-        decision=decide_at_event(risk, EventType.POD_CONFIRMED),
-        approvals_required=1,
-    )
-    lifecycle.create([new], actor="t", now=now())
-    return Move(settlement_id=number, intent_id=intent, old=S.RELEASING, new=S.FAILED, action="refused", actor="t")
+    with pretend_provider(monkeypatch) as provider:
+        provider.behave = provider.refuse
+        failed = settlement_of(an_intent(recipient=a_payable_recipient(), payment_method="stripe"), POD)
+        assert told(failed.pk) == ["created"]
+        submitting.submit(provider, clock=now)
+    assert told(failed.pk) == ["created", "failed"]
 
 
 @pytest.mark.usefixtures("_listening")
