@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from compliance import rail_acts
+from compliance import fees, rail_acts
 from compliance.destination_acts import OF_DESTINATION, OF_RECIPIENT
 from compliance.pages import may
 from compliance.rail_forms import FindForm
@@ -21,10 +21,10 @@ from compliance.row_acts import ActingAdmin, act_view, choice
 from rails import admin as admin_of_rails
 from rails import destinations
 from rails.admin_destinations import DestinationAdmin, DestinationsOfRecipient, MethodRuleAdmin, paid_by
-from rails.models import Destination, MethodRule, RailSwitch, Recipient
+from rails.models import Destination, JournalEntry, MethodRule, RailSwitch, Recipient
 from settlements.permissions import Permission
 
-for registered in (Recipient, RailSwitch):
+for registered in (JournalEntry, Recipient, RailSwitch):
     admin.site.unregister(registered)
 
 
@@ -91,6 +91,26 @@ class MethodRuleActs(ActingAdmin, MethodRuleAdmin):
             raise PermissionDenied
         back = reverse("admin:rails_methodrule_changelist")
         return act_view(request, rail_acts.ADD_RULE, None, back=back, title="", opts=self.opts)
+
+
+@admin.register(JournalEntry)
+class JournalEntryActs(admin_of_rails.JournalEntryAdmin):
+    """The journal, and the one thing people book themselves: fees."""
+
+    def get_urls(self) -> list[URLPattern]:
+        fee = path("fee/", self.admin_site.admin_view(self.fee_view), name="rails_journalentry_fee")
+        return [fee, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        more = {"may_book": may(request, fees.BOOK_FEE.permission)}
+        return super().changelist_view(request, {**(extra_context or {}), **more})
+
+    def fee_view(self, request: HttpRequest) -> HttpResponse:
+        """A fee out of a statement."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        back = reverse("admin:rails_journalentry_changelist")
+        return act_view(request, fees.BOOK_FEE, None, back=back, title="", opts=self.opts)
 
 
 @admin.register(RailSwitch)
