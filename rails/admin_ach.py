@@ -25,6 +25,7 @@ from rails.models import (
     AchItemKind,
     AchItemStanding,
     AchOutcome,
+    ReversalReason,
 )
 from rails.money import Money
 from rails.wording import NOTHING, in_words
@@ -36,6 +37,7 @@ _STANDINGS: Final[Mapping[str, str]] = {
     AchItemStanding.UNFIT: "cp-alarm",
     AchItemStanding.NOTED: "cp-held",
 }
+_PERMITTED: Final[Mapping[str, str]] = {reason.value: str(reason.label) for reason in ReversalReason}
 _LABELS: Final[Mapping[str, str]] = {standing.value: str(standing.label) for standing in AchItemStanding}
 _COLUMNS: Final[Columns] = {
     **COLUMNS,
@@ -49,6 +51,7 @@ _COLUMNS: Final[Columns] = {
     "transaction_code": str,
     "standing": lambda standing: tag(_LABELS.get(standing, standing).capitalize(), _STANDINGS.get(standing, "")),
     "kind": lambda kind: tag(in_words(kind)),
+    "permitted_reason": lambda reason: _PERMITTED.get(reason, reason),
     "waits": lambda waits: tag("Waits for a person", "cp-alarm") if waits else NOTHING,
     "sha256": lambda digest: format_html('<code class="cp-break">{}</code>', digest),
 }

@@ -23,7 +23,7 @@ from rails.base import (
     SettlementResult,
 )
 from rails.handover import HandOverError
-from rails.models import AchEntry, AchFile, AchFileState
+from rails.models import AchEntry, AchFile, AchFileState, AttemptState, RailAttempt
 from rails.money import Money
 
 logger = logging.getLogger(__name__)
@@ -55,8 +55,12 @@ class AchRail(RemoteRail):
         return payments.cannot_pay(amount)
 
     def is_open(self, *, now: datetime) -> bool:
-        window = configured().timetable.open_window(now)
-        return window is not None and not files.is_made(window)
+        configuration = configured()
+        window = configuration.timetable.open_window(now)
+        if window is None or files.is_made(window):
+            return False
+        # A same-day window is none for those that are too large for it.
+        return not window.same_day or _waiting_up_to(configuration.same_day_limit)
 
     def process_settlements(
         self, instructions: Sequence[Instruction], *, now: datetime | None = None
@@ -97,6 +101,11 @@ def configured() -> AchConfiguration:
     if configuration is None:
         raise RuntimeError("ACH is not configured in this installation")
     return configuration
+
+
+def _waiting_up_to(limit: Money) -> bool:
+    waiting = RailAttempt.objects.filter(provider=_ACH, state=AttemptState.PREPARED)
+    return waiting.filter(amount_minor__lte=limit.minor).exists()
 
 
 def finish_staged(configuration: AchConfiguration, staged: Mapping[int, AchFile], *, now: datetime) -> dict[int, str]:

@@ -1,6 +1,7 @@
 """ACH from the event to the bank's file, to its silence or its answer; the books say the same at each step."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,15 @@ def test_the_switch_holds_it_back_and_lets_it_go(bank: AchConfiguration, recipie
     switches.turn_on(provider=SettlementProvider.ACH, reason="done", actor="test", now=now())
     assert submit() == submitting.Report(accepted=1)
     assert status(waits) == S.APPROVED
+
+
+def test_a_same_day_window_is_none_for_what_is_too_large(
+    bank: AchConfiguration, recipient: Recipient, settings: Any
+) -> None:
+    table = replace(bank.timetable, same_day_cut_offs=(time(10),))
+    settings.ACH = replace(bank, timetable=table, same_day_limit=Money(1_000_00, "USD"))
+    morning = MONDAY.replace(hour=15)
+    large = releasing(recipient)
+    assert submit(morning) == submitting.Report()
+    assert RailAttempt.objects.get(milestone_id=large.pk).tries == 0
+    assert submit() == submitting.Report(accepted=1)
