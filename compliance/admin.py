@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 from compliance import admin_ach as admin_ach
 from compliance import admin_rails as admin_rails
 from compliance import admin_staff as admin_staff
+from compliance import admin_wires as admin_wires
 from compliance import bulk_pages, evidence_pages, item_pages, next_page, opening_pages, queue_pages, stamp_pages
 from compliance.acts import ACTS
 from compliance.models import ReviewQueue

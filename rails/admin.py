@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from rails import admin_reconciliations as admin_reconciliations
 from rails import admin_stripe as admin_stripe
+from rails import admin_wire as admin_wire
 from rails.accounts import AccountCode
 from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.base import Applied, RailOutcome, SettlementProvider

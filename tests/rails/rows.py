@@ -1,10 +1,13 @@
 """A row of each table of the rails, for tests that look at every page there is."""
 
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
 
 from rails import choosing, destinations, recipients
 from rails.choosing import Payments
-from rails.models import RailAttempt, RailNotice
+from rails.models import RailAttempt, RailNotice, WireAnswer, WireEntry, WireEvidence, WireFile, WireMessage
 from tests.rails import ach_rows, stripe_rows
 
 
@@ -35,3 +38,45 @@ def a_row_of_each(now: datetime) -> None:
             occurred_at=now,
             created_at=now,
         )
+        _a_wire(number, destination.pk, now)
+
+
+def _a_wire(number: int, destination_id: int, now: datetime) -> None:
+    """One that the bank has confirmed by its file and by its word."""
+    file = WireFile.objects.create(
+        name=f"CPWIRE-USD-20261130-{number}.xml",
+        message_id=f"CPWIRE-USD-20261130-{number}",
+        currency="USD",
+        window_opens=now + timedelta(days=number),
+        execution_date=now.date(),
+        sha256=f"{number}" * 64,
+        entry_count=1,
+        amount_minor=700_000,
+        created_at=now,
+    )
+    wire = WireEntry.objects.create(
+        file=file,
+        milestone_id=9_100_000 + number,
+        attempt_number=1,
+        end_to_end_id=f"CP-{9_100_000 + number}-1",
+        uetr=uuid.uuid4(),
+        destination_id=destination_id,
+        currency="USD",
+        amount_minor=700_000,
+    )
+    WireFile.objects.filter(pk=file.pk).update(state="HANDED_OVER", handed_over_at=now)
+    message = WireMessage.objects.create(
+        sha256=f"{number}" * 64, name=f"camt-{number}.xml", size=1, kind="camt.054.001.08", message_id=f"N-{number}"
+    )
+    WireEvidence.objects.create(
+        message=message, entry=wire, place=1, end_to_end_id=wire.end_to_end_id, status="booked: debit",
+        proposes="CONFIRMED", bank_reference=f"IMAD-{number}", currency="USD", amount_minor=700_000,
+    )  # fmt: skip
+    WireAnswer.objects.create(
+        entry=wire,
+        word="CONFIRMED",
+        bank_reference=f"IMAD-{number}",
+        reason="on the statement",
+        said_by=User.objects.order_by("pk")[0],
+        actor="user:ops1",
+    )
