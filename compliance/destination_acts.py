@@ -80,6 +80,7 @@ OF_RECIPIENT: Final = (
     _proposing(StripeForm),
     _proposing(AchForm),
     _proposing(WireForm),
+    # Whoever suspects a fraud stops the money; letting it go again is for those who manage rails.
     RowAct(
         name="payouts_off",
         label="Stop payouts",
@@ -93,7 +94,7 @@ OF_RECIPIENT: Final = (
         name="payouts_on",
         label="Allow payouts",
         explanation="What waits for nothing else is released by the next sweep.",
-        permission=Permission.WRITE_RECIPIENTS,
+        permission=Permission.MANAGE_RAILS,
         is_possible=lambda row, user: not row.payouts_enabled,
         perform=_payouts_on,
     ),
