@@ -190,10 +190,11 @@ OF_DESTINATION: Final = (
     RowAct(
         name="unblock",
         label="Keep as it is",
-        explanation="The bank told of a change that does not concern where we pay, or that is wrong. Payments go on.",
+        explanation="The bank told of a change, or a payment came back, and the destination is right all the same. "
+        "Payments to it go on.",
         permission=Permission.CONFIRM_DESTINATION,
         is_possible=lambda row, user: row.state == DestinationState.ACTIVE and row.blocked != "",
-        about=lambda row: [("Notification of change", row.blocked)],
+        about=lambda row: [("Return" if row.blocked.startswith("R") else "Notification of change", row.blocked)],
         perform=_unblock,
     ),
     RowAct(

@@ -94,7 +94,7 @@ def test_after_a_closed_account_nothing_more_goes_to_it(ach: AchConfiguration) -
     sends(ach, bank_file(("CCD", [returned("R02", trace=trace)])))
     told()
     assert destinations.usable(recipient_id, "ach") is None
-    assert "R02" in destinations.obstacle(recipient_id, "ach")
+    assert destinations.obstacle(recipient_id, "ach") == "a payment came back (R02) and awaits a decision"
 
 
 @pytest.mark.parametrize(
