@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from settlements.verification import books, chain, intents, releases, replay
+from settlements.verification import attempts, books, chain, intents, releases, replay
 
 CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("audit events are chained", chain.check),
     ("settlements replay to what they are", replay.check),
     ("journal entries balance", books.check),
     ("settlements are out and booked once", releases.check),
+    ("attempts at providers are booked and told", attempts.check),
     ("intents are the sum of their parts", intents.check),
 )
 

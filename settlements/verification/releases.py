@@ -42,6 +42,7 @@ _ENTRIES = [
     ),
 ]
 # An edit of the recipient voids an approval for the future only, so the version is any one that was approved fully.
+# What was given another rail after it had failed or come back may need more approvers now than it did then.
 _AUTHORITY = [
     Rule(
         "settlement {0}: its release needed {1} approvers of one version and had {2}",
@@ -53,6 +54,8 @@ _AUTHORITY = [
         ) v ON v.settlement_id = s.id
         WHERE s.status IN ('RELEASING', 'APPROVED', 'SETTLED', 'RETURNED', 'FAILED')
           AND (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire')
+          AND NOT (s.status IN ('RETURNED', 'FAILED') AND EXISTS (
+              SELECT 1 FROM settlements_auditevent t WHERE t.settlement_id = s.id AND t.action = 'rail_changed'))
         GROUP BY s.id HAVING coalesce(max(v.approvers), 0) < s.approvals_required ORDER BY s.id
         """,
     ),

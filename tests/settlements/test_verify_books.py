@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from rails.models import JournalEntry
+from rails.models import JournalEntry, RailAttempt
 from settlements import audit, lifecycle, release
 from settlements.lifecycle import Move
 from settlements.models import AuditEvent, MilestoneSettlement, PaymentIntent
@@ -41,6 +41,7 @@ class TestWhatIsSound:
             MilestoneSettlement.objects.count(),
             JournalEntry.objects.count(),
             MilestoneSettlement.objects.filter(status__in=["APPROVED", "SETTLED"]).count(),
+            RailAttempt.objects.count(),
             PaymentIntent.objects.count(),
         ]
 
