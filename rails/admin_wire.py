@@ -104,6 +104,12 @@ def at_the_bank(row: WireEntry) -> SafeString | str:
     return minute(row.file.handed_over_at) if row.file.handed_over_at else NOTHING
 
 
+@admin.display(description="UETR")
+def uetr(row: WireEntry) -> str:
+    """By which every bank on the way knows it."""
+    return str(row.uetr)
+
+
 @admin.display(description="wires")
 def wires_of(row: WireFile) -> SafeString:
     """The way to the payments of a file."""
@@ -165,7 +171,7 @@ class WireAdmin(ReadOnlyAdmin):
     search_fields = ["=end_to_end_id", "=milestone_id", "answers__bank_reference"]
     search_help_text = "A whole reference of ours or the bank's, or a milestone's number"
     fields: ClassVar[Any] = [
-        "end_to_end_id", to, amount, stands, spoken, at_the_bank, "file", "milestone_id", "attempt_number", "uetr",
+        "end_to_end_id", to, amount, stands, spoken, at_the_bank, "file", "milestone_id", "attempt_number", uetr,
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [Answers, Evidence]

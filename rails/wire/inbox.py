@@ -15,7 +15,8 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from rails.models import WireEntry, WireEvidence, WireMessage
+from rails.models import WireEntry, WireEvidence, WireMessage, WireWord
+from rails.money import Money
 from rails.wire.bank_messages import MessageFault, Said, parse
 
 logger = logging.getLogger(__name__)
@@ -88,19 +89,30 @@ def _evidence(message: WireMessage, said: Sequence[Said]) -> Iterator[WireEviden
         entries = entries or [by_reference.get(each.end_to_end_id)]
         for entry in entries:
             place += 1
+            doubtful = entry is not None and _is_another_amount(each, entry)
             yield WireEvidence(
                 message=message,
                 entry=entry,
                 place=place,
                 end_to_end_id=entry.end_to_end_id if entry else each.end_to_end_id,
-                status=each.status,
-                proposes=each.proposes or "",
+                status=f"{each.status}, not the amount that was sent" if doubtful else each.status,
+                proposes="" if doubtful else each.proposes or "",
                 bank_reference=each.bank_reference[:70],
                 currency=each.amount.currency if each.amount else "",
                 amount_minor=each.amount.minor if each.amount else None,
                 reason=each.reason,
                 booked_on=each.booked_on,
             )
+
+
+def _is_another_amount(said: Said, entry: WireEntry) -> bool:
+    """A debit is of the whole wire, a return at most of it; anything else is for a person to find out."""
+    if said.amount is None:
+        return False
+    sent = Money(entry.amount_minor, entry.currency)
+    if said.amount.currency != sent.currency:
+        return True
+    return said.amount > sent if said.proposes == WireWord.RETURNED else said.amount != sent
 
 
 def _wires(said: Sequence[Said]) -> tuple[dict[str, WireEntry], dict[str, list[WireEntry]]]:

@@ -135,7 +135,9 @@ def test_looking_changes_nothing(wire: WireEntry, as_role: As) -> None:
 
 def test_what_the_banks_file_says_stands_in_the_dialog(wire: WireEntry, bank: WireConfiguration, as_role: As) -> None:
     assert bank.inbox is not None
-    (bank.inbox / "n.xml").write_text(CAMT054.format(side="DBIT", status="BOOK", reference=wire.end_to_end_id))
+    (bank.inbox / "n.xml").write_text(
+        CAMT054.format(side="DBIT", status="BOOK", reference=wire.end_to_end_id).replace("70.00", "7000.00")
+    )
     inbox.read(bank.inbox, settled_after=0)
     shown = as_role(Role.FINANCE).get(page(wire)).content.decode()
     assert 'value="IMAD-1"' in shown

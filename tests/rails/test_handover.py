@@ -165,6 +165,18 @@ def test_a_strangers_file_of_that_name_is_not_replaced(outbox: Path) -> None:
     assert (outbox / NAME).read_bytes() == b"a stranger's"
 
 
+def test_what_lies_staged_is_listed_with_its_age_and_can_be_discarded(outbox: Path) -> None:
+    handover.stage(outbox, NAME, CONTENT)
+    (found,) = handover.staged(outbox)
+    assert found.name == NAME
+    assert 0 <= found.age.total_seconds() < 60
+    handover.discard(outbox, NAME)
+    assert handover.staged(outbox) == []
+    with pytest.raises(handover.NotStaged):
+        handover.hand_over(outbox, NAME, DIGEST)
+    assert handover.stage(outbox, NAME, CONTENT) == DIGEST
+
+
 class _Renameat2:
     """A file system that does not know how to move without replacing, and one where something else is wrong."""
 

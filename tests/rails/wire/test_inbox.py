@@ -95,6 +95,24 @@ class TestWhatIsSaid:
         assert (row.entry, row.proposes, row.bank_reference) == (wire, proposes, "IMAD-1")
         assert (row.amount_minor, row.currency, str(row.booked_on)) == (7000, "USD", "2026-12-01")
 
+    @pytest.mark.parametrize(
+        ("side", "amount", "proposes"),
+        [
+            ("DBIT", "70.01", ""),
+            ("DBIT", "69.99", ""),
+            ("CRDT", "70.01", ""),
+            ("CRDT", "20.00", "RETURNED"),
+            ("DBIT", "70.00", "CONFIRMED"),
+        ],
+    )
+    def test_a_debit_of_another_amount_speaks_for_nothing_and_a_return_may_be_a_part(
+        self, wire: WireEntry, bank: Path, side: str, amount: str, proposes: str
+    ) -> None:
+        content = CAMT054.format(side=side, status="BOOK", reference=wire.end_to_end_id).replace("70.00", amount)
+        (row,) = said(bank, content)
+        assert row.proposes == proposes
+        assert ("not the amount that was sent" in row.status) is (proposes == "")
+
     def test_of_a_wire_that_nobody_knows(self, wire: WireEntry, bank: Path) -> None:
         (row,) = said(bank, CAMT054.format(side="DBIT", status="BOOK", reference="CP-99-1"))
         assert (row.entry, row.end_to_end_id) == (None, "CP-99-1")

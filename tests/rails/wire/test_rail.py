@@ -1,5 +1,6 @@
 """Exactly one file per currency and window, and every payment in exactly one file."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -141,12 +142,15 @@ def test_a_hand_over_that_fails_is_unknown_until_it_is_done(
 
 
 def test_what_was_staged_by_a_process_that_died_is_removed_in_time(wires: WireConfiguration) -> None:
-    handover.stage(wires.outbox, "CPWIRE-USD-20261127-999.xml", b"account numbers")
-    handover.stage(wires.outbox, "ACH-somebody-elses.txt", b"not ours")
-    paid(order(1, payee()), now=MONDAY)
-    staged = {each.name for each in handover.staged(wires.outbox)}
-    # What was written less than two hours before is left: somebody may be about to write its row.
-    assert "ACH-somebody-elses.txt" in staged
+    """Nothing less than two hours old: somebody may be about to write its row. Nothing that has one, or is not ours."""
+    abandoned, fresh, another = "CPWIRE-USD-20261127-998.xml", "CPWIRE-USD-20261127-999.xml", "ACH-somebody-elses.txt"
+    for name in (abandoned, fresh, another):
+        handover.stage(wires.outbox, name, b"account numbers")
+    for name in (abandoned, another):
+        os.utime(wires.outbox / handover.STAGING / name, (1, 1))
+    paid(order(1, payee()))
+    assert {each.name for each in handover.staged(wires.outbox)} == {fresh, another}
+    assert abandoned not in {path.name for path in at_the_bank(wires)}
 
 
 def test_the_statements_of_a_file_do_not_grow_with_its_payments(
