@@ -2,11 +2,12 @@
 
 import re
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from compliance import queries
@@ -14,6 +15,8 @@ from compliance.bulk_acts import BULK_ACTS, MOST
 from compliance.models import Assignment
 from compliance.roles import Role
 from rails import recipients
+from rails.base import Instruction
+from rails.internal.rail import InternalLedgerRail
 from rails.models import JournalEntry
 from settlements import holds, verify
 from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement
@@ -78,10 +81,16 @@ def test_one_refusal_leaves_the_others(officer):
     assert list(verify.everything())
 
 
-def test_one_failure_leaves_the_others_and_is_told(officer):
+def test_one_failure_leaves_the_others_and_is_told(officer, monkeypatch):
     first, broken, last = waiting(), waiting(), waiting()
-    # A rail that this installation does not have: what a release in one row may fail at.
-    MilestoneSettlement.objects.filter(pk=broken.pk).update(rail="stripe")
+    pay = InternalLedgerRail.process_settlements
+
+    def fails_at_one(self: InternalLedgerRail, instructions: Sequence[Instruction], **others: Any) -> Any:
+        if broken.pk in {instruction.milestone_id for instruction in instructions}:
+            raise DatabaseError("the books refuse it")
+        return pay(self, instructions, **others)
+
+    monkeypatch.setattr(InternalLedgerRail, "process_settlements", fails_at_one)
     found = results(send(officer, "approve", rows(first, broken, last)))
     assert [found[one.pk][0] for one in (first, broken, last)] == ["done", "refused", "done"]
     assert "could not be carried out" in found[broken.pk][1]
