@@ -21,7 +21,7 @@ def in_words(report: Report) -> str:
         _counted("Trouble", report.trouble),
         _counted("Workers that died at a point", report.deaths),
         _counted("Requests of ours repeated, by status (0: no answer)", report.repeats),
-        f"Approvals by officers: {report.approvals}.",
+        f"Approvals by officers: {report.approvals}; refused by Stripe and retried by people: {report.retried}.",
         _counted("Attempts by tries", {str(tries): count for tries, count in report.tries.items()})
         + f" {again} again.",
         _counted("Settlements", report.settlements),

@@ -57,6 +57,7 @@ class Report:
     repeats: Counter[str]
     approvals: int
     tries: dict[int, int]
+    retried: int
     quiet_after: float
     settled_after: float
     seconds: float
@@ -120,10 +121,23 @@ def run(options: Options, *, var: Path, ports: tuple[int, int], servers: Servers
         (var / "armed").unlink()
         all_of.ask_stripe("faults", {"rate": 0.0})
         quiet_after = _wait(options.patience, all_of, lambda: not looking.moving(database_url) or caught())
-        settled_after = 0.0 if caught() else _pay_out(all_of, database_url)
         officers.stop()
+        retried, settled_after = 0, 0.0
+        if not _for_good(judging.judge(planned, feeders.intents, looking.found(database_url, all_of))):
+            retried = _retried(options, all_of, database_url)
+            settled_after = _pay_out(all_of, database_url)
         return _report(
-            options, all_of, planned, feeders, officers, trouble, database_url, quiet_after, settled_after, began
+            options,
+            all_of,
+            planned,
+            feeders,
+            officers,
+            trouble,
+            database_url,
+            retried,
+            quiet_after,
+            settled_after,
+            began,
         )
     finally:
         all_of.stop()
@@ -142,6 +156,19 @@ def _make_trouble(
             say(f"  {trouble.make()}")
             next_at = time.monotonic() + options.every
         time.sleep(_TICK)
+
+
+def _for_good(violations: Sequence[Violation]) -> list[Violation]:
+    return [violation for violation in violations if violation.wrong in FOR_GOOD]
+
+
+def _retried(options: Options, all_of: Fleet, database_url: str) -> int:
+    """What Stripe refused goes out once more; how many that were."""
+    from tests.chaos.retrying import retry_what_failed  # its models need the settings that are ready only now
+
+    count = retry_what_failed()
+    _wait(options.patience, all_of, lambda: not looking.moving(database_url))
+    return count
 
 
 def _pay_out(all_of: Fleet, database_url: str) -> float:
@@ -165,7 +192,8 @@ def _wait(patience: float, all_of: Fleet, rests: Callable[[], bool]) -> float:
 
 def _report(
     options: Options, all_of: Fleet, planned: Sequence[plan.Planned], feeders: Feeders, officers: Officers,
-    trouble: Trouble, database_url: str, quiet_after: float, settled_after: float, began: float,
+    trouble: Trouble, database_url: str, retried: int, quiet_after: float, settled_after: float,
+    began: float,
 ) -> Report:  # fmt: skip
     found = looking.found(database_url, all_of)
     violations = judging.judge(planned, feeders.intents, found)
@@ -184,6 +212,7 @@ def _report(
         repeats=feeders.repeats(),
         approvals=officers.approvals,
         tries=looking.tries(database_url),
+        retried=retried,
         quiet_after=quiet_after,
         settled_after=settled_after,
         seconds=time.monotonic() - began,
