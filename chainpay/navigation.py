@@ -67,6 +67,14 @@ SIDEBAR: Final = {
                 _queue("On hold", "front_hand", "held", "?state=held"),
                 _queue("Delayed", "schedule", "delayed", "?state=delayed"),
                 {
+                    "title": "Work list",
+                    "icon": "build_circle",
+                    "link": reverse_lazy("admin:compliance_work_list"),
+                    "permission": _may("settlements.read_queue"),
+                    "badge": "compliance.badges.work",
+                    "badge_variant": "danger",
+                },
+                {
                     "title": "Destinations to confirm",
                     "icon": "add_location_alt",
                     "link": _proposals,

@@ -11,10 +11,20 @@ from compliance import admin_ach as admin_ach
 from compliance import admin_rails as admin_rails
 from compliance import admin_staff as admin_staff
 from compliance import admin_wires as admin_wires
-from compliance import bulk_pages, evidence_pages, item_pages, next_page, opening_pages, queue_pages, stamp_pages
+from compliance import (
+    bulk_pages,
+    evidence_pages,
+    item_pages,
+    next_page,
+    opening_pages,
+    queue_pages,
+    stamp_pages,
+    work_pages,
+)
 from compliance.acts import ACTS
 from compliance.models import ReviewQueue
 from compliance.pages import may
+from compliance.work_acts import WORK_ACTS
 from rails.admin_pages import ReadOnlyAdmin
 from settlements.permissions import Permission
 
@@ -46,6 +56,16 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
                 name="compliance_reviewqueue_evidence_file",
             ),
             path("<int:milestone_id>/next/", page(next_page.next_view), name="compliance_reviewqueue_next"),
+            path("work/", page(work_pages.list_view), name="compliance_work_list"),
+            path("work/<int:milestone_id>/", page(work_pages.item_view), name="compliance_work_item"),
+            *(
+                path(
+                    f"work/<int:milestone_id>/{act.name}/",
+                    page(partial(work_pages.act_view, act=act)),
+                    name=f"compliance_work_{act.name}",
+                )
+                for act in WORK_ACTS.values()
+            ),
             path("rubber-stamps/", page(stamp_pages.report_view), name="compliance_reviewqueue_stamps"),
             path("rubber-stamps/csv/", page(stamp_pages.csv_view), name="compliance_reviewqueue_stamps_csv"),
             *(

@@ -8,6 +8,7 @@ from django.db import connection
 
 from compliance import queue_sql
 from compliance.queries import overdue_before
+from settlements import work
 
 _COUNT = f"""
     SELECT count(*), count(*) FILTER (WHERE {queue_sql.OVERDUE}),
@@ -15,7 +16,8 @@ _COUNT = f"""
            (SELECT count(*) FROM settlements_hold h JOIN settlements_milestonesettlement s ON s.id = h.settlement_id
             WHERE h.lifted_at IS NULL AND s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
            (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED}),
-           (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED')
+           (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED'),
+           {work.COUNT}
     FROM settlements_milestonesettlement s WHERE {queue_sql.WAITS}
 """
 
@@ -23,7 +25,8 @@ _COUNT = f"""
 @dataclass(frozen=True, slots=True)
 class Counters:
     """How many wait for people, how many of these beyond the target and how many with this person; how many are on
-    hold; how many release by themselves when their time has come; how many destinations wait to be confirmed."""
+    hold; how many release by themselves when their time has come; how many destinations wait to be confirmed; how much
+    of the money at providers people have to look at."""
 
     waiting: int
     overdue: int
@@ -31,6 +34,7 @@ class Counters:
     held: int
     delayed: int
     destinations: int
+    work: int
 
 
 def counts(user: AbstractBaseUser | AnonymousUser, now: datetime) -> Counters:

@@ -18,7 +18,7 @@ LONGEST_REFERENCE = 200
 _OPEN_WORK = {
     WorkKind.CONTRADICTED: """
         SELECT count(*) FROM rails_railnotice n JOIN rails_railattempt a ON a.id = n.attempt_id
-        WHERE a.milestone_id = %s AND n.applied = 'CONTRADICTED' AND n.id <= %s
+        WHERE a.milestone_id = %s AND n.applied = 'CONTRADICTED' AND n.id = %s
     """,
     WorkKind.PARTLY_RETURNED: """
         SELECT count(*) FROM rails_railattempt a WHERE a.milestone_id = %s AND a.returned_minor = %s

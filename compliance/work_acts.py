@@ -1,0 +1,112 @@
+"""What a person may do about money at a provider: each act one domain call, with permission and reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from compliance.forms import ReasonForm
+from compliance.work_cases import Case
+from compliance.work_forms import AttemptForm, CloseForm, MethodForm, ReferenceForm, VersionForm
+from settlements import judging, retries
+from settlements.statuses import WorkKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkAct:
+    """A button of the work list. `approves`: the rules of approvals apply, so one officer may be refused it."""
+
+    name: str
+    label: str
+    explanation: str
+    form: type[ReasonForm]
+    is_possible: Callable[[Case], bool]
+    perform: Callable[..., str]
+    closes: WorkKind | None = None
+    about_money: bool = False
+    approves: bool = False
+
+
+WORK_ACTS: dict[str, WorkAct] = {
+    act.name: act
+    for act in (
+        WorkAct(
+            name="retry",
+            label="Approve a retry",
+            explanation="It is paid by a new attempt as soon as enough officers have approved that.",
+            form=VersionForm,
+            is_possible=lambda case: case.to_resolve,
+            perform=retries.retry,
+            about_money=True,
+            approves=True,
+        ),
+        WorkAct(
+            name="elsewhere",
+            label="Pay it another way",
+            explanation="This one payment gets another rail. What was approved is void; a retry is approved next.",
+            form=MethodForm,
+            is_possible=lambda case: case.to_resolve,
+            perform=retries.pay_elsewhere,
+        ),
+        WorkAct(
+            name="write_off",
+            label="Write off",
+            explanation="Nothing is paid for this milestone any more. This is final.",
+            form=VersionForm,
+            is_possible=lambda case: case.to_resolve,
+            perform=retries.write_off,
+            about_money=True,
+        ),
+        WorkAct(
+            name="look_again",
+            label="Look it up again",
+            explanation="The rail looks for it at its provider first, and hands it in only if it is not there.",
+            form=AttemptForm,
+            is_possible=lambda case: case.in_question,
+            perform=judging.look_again,
+        ),
+        WorkAct(
+            name="record_accepted",
+            label="Record as accepted",
+            explanation="The provider's own list has the payment. It is booked as on its way under that reference.",
+            form=ReferenceForm,
+            is_possible=lambda case: case.in_question,
+            perform=judging.record_accepted,
+            about_money=True,
+        ),
+        WorkAct(
+            name="record_refused",
+            label="Record as refused",
+            explanation="The provider has not paid it and never will. Another officer approves the next attempt.",
+            form=AttemptForm,
+            is_possible=lambda case: case.in_question,
+            perform=judging.record_refused,
+            about_money=True,
+        ),
+        WorkAct(
+            name="withdraw",
+            label="Withdraw",
+            explanation="It was not handed over yet, and it will not be. People decide what becomes of it then.",
+            form=AttemptForm,
+            is_possible=lambda case: case.withdrawable,
+            perform=judging.withdraw,
+        ),
+        WorkAct(
+            name="close_contradiction",
+            label="Contradiction dealt with",
+            explanation="It leaves the work list; nothing else changes. Another contradiction brings it back.",
+            form=CloseForm,
+            is_possible=lambda case: case.item(WorkKind.CONTRADICTED) is not None,
+            perform=partial(judging.close, kind=WorkKind.CONTRADICTED),
+            closes=WorkKind.CONTRADICTED,
+        ),
+        WorkAct(
+            name="close_return",
+            label="Partial return dealt with",
+            explanation="It leaves the work list; nothing else changes. More coming back brings it back.",
+            form=CloseForm,
+            is_possible=lambda case: case.item(WorkKind.PARTLY_RETURNED) is not None,
+            perform=partial(judging.close, kind=WorkKind.PARTLY_RETURNED),
+            closes=WorkKind.PARTLY_RETURNED,
+        ),
+    )
+}
