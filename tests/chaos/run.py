@@ -21,6 +21,7 @@ from tests.chaos.plan import CURRENCIES
 from tests.chaos.trouble import Trouble
 
 _TICK: Final = 0.1
+_LATE: Final = 1.5  # times the planned seconds
 # A listener that dies may leave a lease of a minute, and polling is for what no webhook told.
 _SETTLING_SECONDS: Final = 180.0
 
@@ -146,11 +147,16 @@ def run(options: Options, *, var: Path, ports: tuple[int, int], servers: Servers
 def _make_trouble(
     options: Options, all_of: Fleet, feeders: Feeders, trouble: Trouble, caught: Callable[[], bool]
 ) -> None:
-    """As long as anything is asked for, and until every kind of trouble was there."""
-    next_at = time.monotonic() + options.every
+    """Until every kind of trouble was there, and for as long as the plan says; then what is still asked for is let be.
+
+    A machine too busy to start again what was killed would else never come to the end.
+    """
+    began = time.monotonic()
+    next_at = began + options.every
     while feeders.at_work() or trouble.lacks():
         all_of.watch()
-        if time.monotonic() >= next_at:
+        wanted = trouble.lacks() or time.monotonic() < began + options.seconds * _LATE
+        if wanted and time.monotonic() >= next_at:
             if caught():
                 return
             say(f"  {trouble.make()}")
