@@ -1,0 +1,60 @@
+"""The work list in Chromium: readable by everybody, on a desk, in the dark and on a phone; a retry by its dialog."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import ViewportSize, expect
+
+from rails.base import RailOutcome
+from rails.money import Money
+from settlements.statuses import SettlementStatus as S
+from tests.browser import accessibility, desk
+from tests.browser.conftest import PHONE, Visit
+from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
+from tests.flows.resolving import failed, in_question, paid, returned, tell
+
+LIST = "/admin/compliance/reviewqueue/work/"
+PICTURE = ViewportSize(width=1280, height=900)
+
+
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendProvider]:
+    with pretend_provider(monkeypatch) as pretended:
+        yield pretended
+
+
+@pytest.fixture
+def album(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where the pictures go: into the documents if somebody asked for it."""
+    chosen = request.config.getoption("--screenshots", default=None)
+    if not chosen:
+        return tmp_path
+    place: Path = request.config.rootpath / chosen / "work-list"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+def test_a_failed_payment_is_read_and_sent_again(provider: PretendProvider, visit: Visit, album: Path) -> None:
+    recipient = a_payable_recipient()
+    settlement = failed(provider, recipient, amount=Decimal("1000"))
+    returned(provider, recipient)
+    in_question(provider, recipient)
+    partly = paid(provider, recipient)
+    tell(notice(RailOutcome.RETURNED, partly.reference, amount=Money(100, "USD")))
+    places = {"work-list": LIST, "work-item": f"{LIST}{settlement.pk}/"}
+    for screen, dark, suffix in ((PICTURE, False, ""), (PICTURE, True, "-dark"), (PHONE, False, "-phone")):
+        page = visit("officer1", screen=screen, dark=dark)
+        for name, address in places.items():
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            page.screenshot(path=album / f"{name}{suffix}.png")
+            assert accessibility.faults(page, colours_only=dark) == []
+    page = visit("officer1", screen=PICTURE)
+    page.goto(places["work-item"])
+    desk.decide(page, "Approve a retry", "the recipient has a new account")
+    expect(desk.main(page)).to_contain_text("Approval recorded")
+    # The server is a process of its own, without the pretended provider: the sweep sends it once the rail is set up.
+    settlement.refresh_from_db()
+    assert (settlement.status, settlement.blocked_reason) == (S.FAILED, "rail stripe is not set up")
