@@ -135,7 +135,8 @@ class Notice:
     """What a provider tells of an instruction later, by webhook, bank file or poll, or a person in its name.
 
     The payment is named by milestone and attempt, by the provider's reference, or by both. `amount` of a RETURNED one
-    is what came back in all by then (None: everything). `source` names the fact: "stripe event evt_1".
+    is what came back in all by then (None: everything). `source` names the fact: "stripe event evt_1". `try_number`
+    says which handing in a REFUSED one answers: it says nothing of a later one, which may be on its way.
     """
 
     provider: SettlementProvider
@@ -147,6 +148,7 @@ class Notice:
     reference_id: str = ""
     amount: Money | None = None
     reason: str = ""
+    try_number: int | None = None
 
     def __post_init__(self) -> None:
         if not self.reference_id and (self.milestone_id is None or self.attempt_number is None):

@@ -130,6 +130,12 @@ class Candidate:
         return self.strategy is ReleaseStrategy.IMMEDIATE
 
     @property
+    def waits_for_its_date(self) -> bool:
+        """Whether nothing but time authorises it: it has left wire before its hold was over."""
+        people = self.rail == "wire" or self.strategy.needs_a_person or self.went_out_before
+        return self.strategy is ReleaseStrategy.DELAYED and not people and not self.due
+
+    @property
     def went_out_before(self) -> bool:
         """Whether a provider refused it or sent it back, so that only people let it go again."""
         return self.status in {SettlementStatus.FAILED, SettlementStatus.RETURNED}

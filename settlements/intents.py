@@ -231,6 +231,8 @@ def _wait_as_the_method_demands(intent_id: int, *, actor: str, now: datetime) ->
         actor=actor,
         now=now,
     )
+    # Not before its date: until then the sweep would find it again and again.
+    by_itself.filter(strategy=ReleaseStrategy.DELAYED).update(retry_at=F("settlement_delayed_until"))
 
 
 def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime) -> None:

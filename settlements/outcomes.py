@@ -42,7 +42,7 @@ _FIND = """
 _LOCK = "SELECT id FROM settlements_shipment WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE"
 _CASES = """
     SELECT a.id, a.milestone_id, a.number, a.provider, a.state, a.reference, a.amount_minor, a.currency,
-        a.recipient_id, a.returned_minor, s.intent_id, a.submitted_at IS NOT NULL
+        a.recipient_id, a.returned_minor, s.intent_id, a.submitted_at IS NOT NULL, a.tries
     FROM rails_railattempt a JOIN settlements_milestonesettlement s ON s.id = a.milestone_id
     WHERE a.id = ANY(%s::bigint[]) FOR NO KEY UPDATE OF a
 """
@@ -188,7 +188,7 @@ def _log_contradiction(case: Case, notice: Notice) -> None:
 
 def _case(*row: Any) -> Case:
     (attempt_id, milestone_id, number, provider, state, reference, minor, currency, recipient_id, returned,
-     intent_id, submitted) = row  # fmt: skip
+     intent_id, submitted, tries) = row  # fmt: skip
     return Case(
         attempt_id=attempt_id,
         milestone_id=milestone_id,
@@ -201,4 +201,5 @@ def _case(*row: Any) -> Case:
         returned=Money(returned, currency),
         intent_id=intent_id,
         submitted=submitted,
+        tries=tries,
     )

@@ -28,6 +28,7 @@ class Case:
     returned: Money
     intent_id: int
     submitted: bool
+    tries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ def _when_withdrawn(case: Case, notice: Notice) -> Next | Applied:
 
 def _when_refused(case: Case, notice: Notice) -> Next | Applied:
     if case.state in OPEN:
-        return _step(case, notice, RailOutcome.REFUSED)
+        overtaken = notice.try_number not in {None, case.tries}
+        return Applied.NOT_FOUND if overtaken else _step(case, notice, RailOutcome.REFUSED)
     return _KNOWN if case.state is AttemptState.REFUSED else Applied.CONTRADICTED
 
 

@@ -57,8 +57,9 @@ def tightened_move(candidate: Candidate, decision: Decision, *, actor: str) -> M
 
     The version of an approval has the strategy in it, so approvals given before are void from here on.
     """
-    delayed = decision.strategy is ReleaseStrategy.DELAYED and candidate.status is SettlementStatus.DELAYED
-    until = candidate.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS) if delayed else None
+    by_time = decision.strategy is ReleaseStrategy.DELAYED
+    delayed = by_time and candidate.status is SettlementStatus.DELAYED
+    until = candidate.received_at + timedelta(seconds=settings.CHAINPAY_HOLD_SECONDS) if by_time else None
     if until and candidate.delayed_until:
         until = max(until, candidate.delayed_until)
     return Move(

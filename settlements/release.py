@@ -105,7 +105,7 @@ def release(
     for candidate in waiting:
         tightened = _tightened(candidate)
         if candidate.intent_cancelled or not candidate.authorised:
-            if candidate.blocked_reason:
+            if candidate.blocked_reason and (candidate.intent_cancelled or not _only_early(candidate)):
                 blocked.append((candidate.settlement_id, candidate.intent_id, candidate.status, ""))
             outcomes.append(_stays(candidate, "not authorised"))
         elif tightened:
@@ -130,6 +130,11 @@ def release(
         _stays(candidate, "not taken by the rail") for candidate in going if candidate.settlement_id in refused
     ]
     return outcomes
+
+
+def _only_early(candidate: Candidate) -> bool:
+    """It left wire before its hold was over, so no list but the sweep's has it: the sweep keeps it."""
+    return candidate.status is SettlementStatus.PENDING and candidate.waits_for_its_date
 
 
 def _claimed(move: Move) -> Move:

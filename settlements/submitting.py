@@ -96,6 +96,7 @@ def record(rail: RemoteRail, claimed: Sequence[Claimed], answers: Sequence[Answe
                         reference=answer.reference_id or "",
                         reason=answer.error or "",
                         source=f"answer to try {each.tries}",
+                        try_number=each.tries,
                         at=answer.released_at or now,
                     )
                 )
@@ -150,6 +151,7 @@ def _notice(
     at: datetime,
     reference: str = "",
     reason: str = "",
+    try_number: int | None = None,
 ) -> Notice:
     milestone_id, number = attempt
     return Notice(
@@ -161,6 +163,7 @@ def _notice(
         attempt_number=number,
         reference_id=reference,
         reason=reason,
+        try_number=try_number,
     )
 
 

@@ -1,13 +1,19 @@
 """What the clock starts; every task may run twice, late, or beside itself."""
 
+import logging
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from celery import shared_task
+from django.db import connection
 from django.utils import timezone
 
 from rails import reconciling, registry
-from rails.base import Reconcilable
+from rails.base import Reconcilable, RemoteRail
 from settlements import deliveries, release, reprocessing, submitting
+
+logger = logging.getLogger(__name__)
 
 MOST_BATCHES = 1_000
 
@@ -42,8 +48,10 @@ def deliver() -> dict[str, int]:
 def submit() -> dict[str, int]:
     """Hands what waits to its providers, rail by rail."""
     total = submitting.Report()
-    for rail in registry.remote_rails():
-        total += submitting.submit(rail, clock=timezone.now)
+    with _each_for_itself() as attend:
+        for rail in registry.remote_rails():
+            with attend(rail):
+                total += submitting.submit(rail, clock=timezone.now)
     return {
         "accepted": total.accepted,
         "refused": total.refused,
@@ -56,9 +64,32 @@ def submit() -> dict[str, int]:
 def hear() -> dict[str, int]:
     """Applies what providers have told since, rail by rail."""
     counted: Counter[str] = Counter()
-    for rail in registry.remote_rails():
-        counted.update({applied.value.lower(): n for applied, n in submitting.hear(rail, clock=timezone.now).items()})
+    with _each_for_itself() as attend:
+        for rail in registry.remote_rails():
+            with attend(rail):
+                heard = submitting.hear(rail, clock=timezone.now)
+                counted.update({applied.value.lower(): n for applied, n in heard.items()})
     return dict(counted)
+
+
+@contextmanager
+def _each_for_itself() -> Iterator[Callable[[RemoteRail], AbstractContextManager[None]]]:
+    """The trouble of one rail keeps no other from its turn; it is raised when all have had theirs."""
+    troubles: list[Exception] = []
+
+    @contextmanager
+    def attend(rail: RemoteRail) -> Iterator[None]:
+        try:
+            yield
+        except Exception as trouble:  # not swallowed: the task fails with it, loudly, after the other rails
+            logger.exception("Rail %s failed its turn", rail.get_provider().method)
+            if not connection.in_atomic_block and not connection.is_usable():
+                connection.close()
+            troubles.append(trouble)
+
+    yield attend
+    if troubles:
+        raise troubles[0]
 
 
 @shared_task(name="settlements.reconcile")  # type: ignore[untyped-decorator]

@@ -1,17 +1,18 @@
 """A release on a remote rail: claimed with its attempt, handed over afterwards, recorded, and told of later."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from itertools import permutations
 
 import pytest
 from django.db import connection
 
-from rails import destinations, ledger, recipients, switches
+from rails import attempts, destinations, ledger, recipients, registry, switches
 from rails.accounts import AccountCode, AccountKey
-from rails.base import Applied, RailOutcome, SettlementProvider
+from rails.base import Applied, Notice, RailOutcome, SettlementProvider, SettlementResult
 from rails.models import AttemptState, JournalEntry, RailAttempt, RailNotice, Recipient
 from rails.money import Money
-from settlements import intents, outcomes, release, requests, submitting, verify
+from settlements import intents, outcomes, release, requests, submitting, tasks, verify
 from settlements.intents import ScheduleRequest
 from settlements.models import AuditEvent, MilestoneSettlement
 from settlements.statuses import ScheduleType
@@ -197,6 +198,40 @@ class TestHandingOver:
         at_rest()
         provider.behave = provider.accept
         assert submit(provider).accepted == 1
+
+    def test_a_late_refusal_says_nothing_of_a_newer_try(self, provider: PretendProvider, recipient: Recipient) -> None:
+        settlement = releasing(recipient)
+        first = attempts.claim(STRIPE, limit=10, lease_seconds=30, is_open=True)
+        at_rest()
+        second = attempts.claim(STRIPE, limit=10, lease_seconds=30, is_open=True)
+        no = SettlementResult.refused(STRIPE, error="The account is closed")
+        submitting.record(provider, first, [no], now=now())
+        assert attempt_of(settlement).state == AttemptState.SUBMITTED
+        submitting.record(provider, second, [provider.accept(second[0].instruction)], now=now())
+        settlement.refresh_from_db()
+        assert settlement.status == S.APPROVED
+        assert not RailNotice.objects.filter(applied="CONTRADICTED").exists()
+        proven()
+
+    def test_the_trouble_of_one_rail_keeps_no_other_from_its_turn(
+        self, provider: PretendProvider, recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Broken(PretendProvider):
+            def get_provider(self) -> SettlementProvider:
+                return SettlementProvider.WIRE
+
+            def is_open(self, *, now: datetime) -> bool:
+                raise OSError("No space left on device")
+
+            def hear(self, *, now: datetime) -> list[Notice]:
+                raise OSError("No space left on device")
+
+        releasing(recipient)
+        monkeypatch.setattr(registry, "remote_rails", lambda: [Broken(), provider])
+        for task in (tasks.submit, tasks.hear):
+            with pytest.raises(OSError, match="No space left"):
+                task()
+        assert len(provider.taken) == 1
 
     def test_what_a_person_has_to_judge_is_not_handed_in_again(
         self, provider: PretendProvider, recipient: Recipient

@@ -16,7 +16,7 @@ from rails.models import RailAttempt, Recipient, WireAnswer, WireEntry, WireFile
 from rails.money import Money
 from rails.wire.configuration import WireConfiguration
 from rails.wire.rail import WireRail
-from settlements import candidates, intents, release, submitting, verify, wires
+from settlements import candidates, intents, release, requests, submitting, verify, wires
 from settlements.models import AuditEvent, MilestoneSettlement
 from settlements.reasons import ReasonRefused
 from settlements.statuses import SettlementStatus as S
@@ -156,8 +156,21 @@ class TestTwoApprovers:
         assert settlement.settlement_delayed_until is not None
         intents.set_payment_method(intent.pk, "internal_ledger", actor="test", now=now())
         assert release.sweep(now=now()).released == 0
+        requests.settle(intent.pk, actor="test", now=now())
         settlement.refresh_from_db()
         assert settlement.status == S.PENDING
+        assert settlement.blocked_reason, "the sweep has it, or nobody has"
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute(
+                "UPDATE settlements_milestonesettlement SET settlement_delayed_until = now() - interval '1 minute',"
+                " retry_at = now() - interval '1 minute' WHERE id = %s",
+                [settlement.pk],
+            )
+            cursor.execute("SET LOCAL session_replication_role = origin")
+        release.sweep(now=now())
+        settlement.refresh_from_db()
+        assert settlement.status == S.APPROVED
 
 
 class TestHandingOver:
