@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 SOURCE: Final = "stripe event "
 MOST_NOTICES: Final = 1_000
 _SECONDS: Final = 30.0
-_SECONDS_OF_POLLING: Final = 15.0
+_SECONDS_OF_POLLING: Final = 14.0  # for events, and again for payouts
 _KNOWN: Final = frozenset({Applied.APPLIED, Applied.ALREADY_PROCESSED})
 
 
@@ -41,7 +41,7 @@ def hear(*, now: datetime) -> list[Notice]:
     client, deadline = client_of(configured), Deadline(_SECONDS)
     if listening.poll_is_due(every=configured.poll_seconds, now=now):
         try:
-            polling.poll(client, deadline=Deadline(_SECONDS_OF_POLLING), now=now)
+            polling.poll(client, seconds=_SECONDS_OF_POLLING, now=now)
         except CallFailed as error:
             logger.warning("Stripe could not be asked for what it has not told: %s", error.detail)
     found = _of_events(client, inbox.waiting(now=now), deadline=deadline, now=now)

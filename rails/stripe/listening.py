@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 
 from rails.models import StripeListening
 
@@ -48,6 +50,10 @@ def events_since(*, now: datetime) -> datetime:
     return (seen or now - _FIRST_LOOK_BACK) - OVERLAP
 
 
-def events_seen(*, until: datetime) -> None:
-    """Everything that happened before is known."""
-    StripeListening.objects.update(events_seen_until=until)
+def events_seen(*, until: datetime, now: datetime) -> None:
+    """Everything that happened before is known; that is never taken back.
+
+    Lists lag behind the present only, so whoever has not caught up with it goes on just there, without the overlap.
+    """
+    until = min(until + OVERLAP, now)
+    StripeListening.objects.update(events_seen_until=Greatest(F("events_seen_until"), Value(until)))

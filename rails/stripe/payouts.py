@@ -55,6 +55,8 @@ def save(shown: Mapping[str, Any], *, account: str, at: datetime, now: datetime)
             "now": now,
             "order": StripePayoutStatus.values,
         }
+        if not abs(values["amount"]) < 2**63:
+            raise ValueError("more than there is")
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise Lost("a payout of Stripe's that makes no sense") from error
     with connection.cursor() as cursor:

@@ -2,13 +2,13 @@
 
 import logging
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
 from rails.models import StripeAccount
 from rails.stripe import connected_accounts, inbox, listening, payouts
-from rails.stripe.client import Deadline, OutOfTime, StripeClient
+from rails.stripe.client import PAGE, Deadline, OutOfTime, StripeClient
 from rails.stripe.events import TRANSFERS, NotAnEvent, read
 from rails.stripe.failures import CallFailed
 from rails.stripe.inbox import CameBy
@@ -29,13 +29,17 @@ _OPEN_ACCOUNTS: Final = """
 """
 
 
-def poll(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
+def poll(client: StripeClient, *, seconds: float, now: datetime) -> None:
     """Events of the platform since the last ones seen, and the payouts of accounts that transfers are open to.
 
-    Raises CallFailed; what was taken down until then stays. One account that can not be read leaves the others: those
-    that were read longest ago come first the next time.
+    Each of the two for at most `seconds`. Raises CallFailed; what was taken down until then stays. One account that can
+    not be read leaves the others: those that were read longest ago come first the next time.
     """
-    _events(client, deadline=deadline, now=now)
+    try:
+        _events(client, deadline=Deadline(seconds), now=now)
+    except OutOfTime:
+        logger.info("More events than were read this time; the next poll goes on")
+    deadline = Deadline(seconds)
     accounts = _open_accounts(now)
     for account, since in accounts:
         try:
@@ -60,16 +64,30 @@ def _payouts(client: StripeClient, account: str, since: datetime, *, deadline: D
 
 
 def _events(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
-    created = {"gte": int(listening.events_since(now=now).timestamp())}
-    asked = {"types": sorted(TRANSFERS), "created": created}
-    found = []
-    for shown in client.all("/v1/events", asked, deadline=deadline):
-        try:
-            found.append(read(shown))
-        except NotAnEvent as error:
-            raise CallFailed(f"a list of Stripe's events with something else: {error}") from error
+    """Oldest first, span by span, each taken down before the next: whoever runs out of time goes on where they were.
+
+    Stripe lists the newest first, so a span with more than one page is halved until it is a second or has one page.
+    """
+    since, until = listening.events_since(now=now), now
+    while since < now:
+        created = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        asked = {"types": sorted(TRANSFERS), "created": created}
+        page = client.get("/v1/events", {"limit": PAGE, **asked}, deadline=deadline)
+        whole = not page.get("has_more")
+        if whole or until - since <= timedelta(seconds=1):
+            _take_down(page.get("data") if whole else client.all("/v1/events", asked, deadline=deadline), now=now)
+            listening.events_seen(until=until, now=now)
+            since, until = until, min(now, until + 2 * (until - since))
+        else:
+            until = since + (until - since) / 2
+
+
+def _take_down(rows: Any, *, now: datetime) -> None:
+    try:
+        found = [read(shown) for shown in rows or ()]
+    except NotAnEvent as error:
+        raise CallFailed(f"a list of Stripe's events with something else: {error}") from error
     inbox.store(found, came_by=CameBy.POLL, now=now)
-    listening.events_seen(until=now)
 
 
 def _open_accounts(now: datetime) -> list[tuple[str, datetime]]:
