@@ -52,7 +52,7 @@ WORK_ACTS: dict[str, WorkAct] = {
             label="Write off",
             explanation="Nothing is paid for this milestone any more. This is final.",
             form=VersionForm,
-            is_possible=lambda case: case.to_resolve,
+            is_possible=lambda case: case.to_write_off,
             perform=retries.write_off,
             about_money=True,
         ),

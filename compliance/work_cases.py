@@ -62,6 +62,11 @@ class Case:
         return self.settlement.status in TO_RESOLVE and self.settlement.intent.cancelled_at is None
 
     @property
+    def to_write_off(self) -> bool:
+        """Whether it failed or came back; that of a cancelled intent is paid no more, but people may write it off."""
+        return self.settlement.status in TO_RESOLVE
+
+    @property
     def in_question(self) -> bool:
         """Whether a person has to judge what became of its last attempt."""
         return self.last is not None and self.last.state == AttemptState.SUBMITTED and self.last.question != ""

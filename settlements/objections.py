@@ -9,6 +9,7 @@ from django.db import connection
 from rails.models.notice import BY_HAND
 from settlements import candidates
 from settlements.candidates import Candidate
+from settlements.models import guards
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import Channel, SettlementStatus
 
@@ -34,7 +35,9 @@ _FACTS = f"""
                        WHERE pi.recipient_id = i.recipient_id AND p.status IN ('APPROVED', 'SETTLED')
                    ), '-infinity')),
            EXISTS (SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
-                   WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED' AND n.source = %(by_hand)s)
+                   WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED' AND n.source = %(by_hand)s),
+           {guards.SAID_IT_CAME_BACK.format(settlement="s.id", officer="%(officer)s")},
+           {guards.PAID_THOUGH_REFUSED.format(settlement="s.id")}
     FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
     WHERE s.id = %(settlement)s
 """
@@ -86,6 +89,12 @@ class AlreadyApprovedByYou(DecisionRefused):
     code = "already_approved_by_you"
 
 
+class PaidThoughRefused(DecisionRefused):
+    """The provider says that it paid an attempt we took for refused: to pay again would be to pay twice."""
+
+    code = "paid_though_refused"
+
+
 class NotIndependent(Refusal):
     """You had your hand in what is to be approved: created the intent, edited its recipient, or said it had failed."""
 
@@ -131,6 +140,8 @@ class Facts:
     eligible: bool
     edited_recipient: bool
     refused_by_hand: bool
+    said_it_came_back: bool
+    paid_though_refused: bool
 
 
 def lock_recipient(intent_id: int) -> None:
@@ -140,15 +151,31 @@ def lock_recipient(intent_id: int) -> None:
 
 
 def open_case(
-    settlement_id: int, *, officer: Officer, version: str | None, about: Set[SettlementStatus]
+    settlement_id: int,
+    *,
+    officer: Officer,
+    version: str | None,
+    about: Set[SettlementStatus],
+    even_cancelled: bool = False,
 ) -> tuple[Candidate, Facts]:
-    """The settlement under lock, if it is one that such a decision is about, and what the officer saw."""
+    """The settlement under lock, if it is one that such a decision is about, and what the officer saw.
+
+    `even_cancelled`: the decision lets no money go, so it may be about a cancelled intent too.
+    """
     (candidate,) = candidates.read([settlement_id])
     lock_recipient(candidate.intent_id)
-    return candidate, facts_of(candidate, officer=officer, version=version, about=about)
+    facts = facts_of(candidate, officer=officer, version=version, about=about, even_cancelled=even_cancelled)
+    return candidate, facts
 
 
-def facts_of(candidate: Candidate, *, officer: Officer, version: str | None, about: Set[SettlementStatus]) -> Facts:
+def facts_of(
+    candidate: Candidate,
+    *,
+    officer: Officer,
+    version: str | None,
+    about: Set[SettlementStatus],
+    even_cancelled: bool = False,
+) -> Facts:
     """What the decision rests on, if it is open and about what the officer saw; `version` None asks for no equality."""
     asked: dict[str, int | str] = {
         "officer": officer.pk,
@@ -160,7 +187,7 @@ def facts_of(candidate: Candidate, *, officer: Officer, version: str | None, abo
         facts = Facts(*cursor.fetchone())
     if not facts.staff:
         raise NotStaff(f"{officer.username} is no active member of staff and decides nothing.")
-    if facts.cancelled:
+    if facts.cancelled and not even_cancelled:
         raise NotWaiting("The payment intent was cancelled; nothing is released for it any more.")
     if candidate.status not in about:
         raise NotWaiting(f"This settlement does not wait for a decision; it is {candidate.status.value.lower()}.")
@@ -181,8 +208,15 @@ def check_staff(officer: Officer) -> None:
             raise NotStaff(f"{officer.username} is no active member of staff and decides nothing.")
 
 
+def check_not_paid(facts: Facts) -> None:
+    """Raises PaidThoughRefused when a provider says that it paid what is to be paid again."""
+    if facts.paid_though_refused:
+        raise PaidThoughRefused("The provider says that it paid what we took for refused: settle that with it first.")
+
+
 def check_approver(candidate: Candidate, facts: Facts, *, officer: Officer) -> None:
     """Raises what an approval by this officer is refused with."""
+    check_not_paid(facts)
     if candidate.held:
         raise OnHold("This settlement is on hold; lift the hold first.")
     if facts.creator_id == officer.pk:
@@ -191,6 +225,8 @@ def check_approver(candidate: Candidate, facts: Facts, *, officer: Officer) -> N
         raise NotIndependent("You edited the recipient since its last payment; another officer must approve it.")
     if facts.refused_by_hand:
         raise NotIndependent("You recorded that the provider had refused it; another officer must approve it.")
+    if facts.said_it_came_back:
+        raise NotIndependent("You said that it was refused or came back; another officer must approve it.")
     approvals, own = approvals_of(candidate.settlement_id, facts.version, officer=officer)
     if own:
         raise AlreadyApprovedByYou(

@@ -48,6 +48,7 @@ def pay_elsewhere(
     """
     with transaction.atomic():
         candidate, facts = _case(settlement_id, officer=officer, reason=reason, version=version)
+        objections.check_not_paid(facts)
         if candidate.rail == method:
             raise SameMethod(f"It goes by {method} already; approve a retry instead.", field="method")
         methods.check(method, amounts=[candidate.amount], recipient=_recipient(candidate))
@@ -63,9 +64,12 @@ def pay_elsewhere(
 
 
 def write_off(settlement_id: int, *, officer: Officer, reason: str, version: str, now: datetime) -> str:
-    """Nothing is paid for this milestone any more. This is final. Raises a Refusal; nothing is written then."""
+    """Nothing is paid for this milestone any more. This is final. Raises a Refusal; nothing is written then.
+
+    It is the one way out for what failed or came back of a cancelled intent.
+    """
     with transaction.atomic():
-        candidate, facts = _case(settlement_id, officer=officer, reason=reason, version=version)
+        candidate, facts = _case(settlement_id, officer=officer, reason=reason, version=version, even_cancelled=True)
         move = Move(
             settlement_id=settlement_id,
             intent_id=candidate.intent_id,
@@ -89,11 +93,15 @@ def can_pay(method: str, *, amount: Money, recipient: Recipient | None) -> bool:
     return True
 
 
-def _case(settlement_id: int, *, officer: Officer, reason: str, version: str) -> tuple[Candidate, Facts]:
+def _case(
+    settlement_id: int, *, officer: Officer, reason: str, version: str, even_cancelled: bool = False
+) -> tuple[Candidate, Facts]:
     """The settlement under lock, if it failed or came back and is what the officer saw."""
     reasons.check(reason)
     locks.of_settlement(settlement_id)
-    return objections.open_case(settlement_id, officer=officer, version=version, about=TO_RESOLVE)
+    return objections.open_case(
+        settlement_id, officer=officer, version=version, about=TO_RESOLVE, even_cancelled=even_cancelled
+    )
 
 
 def _recipient(candidate: Candidate) -> Recipient | None:

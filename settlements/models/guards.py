@@ -129,6 +129,24 @@ SETTLEMENT_ROW = Guard(
     """,
 )
 
+# Its provider says that it took what we hold for refused: to pay again would be to pay twice.
+PAID_THOUGH_REFUSED = """EXISTS (
+                SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
+                WHERE a.milestone_id = {settlement} AND a.state = 'REFUSED' AND n.applied = 'CONTRADICTED'
+                  AND n.outcome IN ('ACCEPTED', 'CONFIRMED', 'RETURNED')
+            )"""
+
+# Whoever said that an attempt was refused or came back has no part in approving the next one (ADR 0051).
+SAID_IT_CAME_BACK = """(
+            EXISTS (SELECT 1 FROM rails_achentry e JOIN rails_achfile f ON f.id = e.file_id
+                    WHERE e.milestone_id = {settlement} AND f.refused_by_id = {officer})
+            OR EXISTS (SELECT 1 FROM rails_achentry e JOIN rails_achinbounditem t ON t.entry_id = e.id
+                       JOIN rails_achinboundfile f ON f.id = t.file_id
+                       WHERE e.milestone_id = {settlement} AND t.kind = 'RETURN' AND f.uploaded_by_id = {officer})
+            OR EXISTS (SELECT 1 FROM rails_wireentry e JOIN rails_wireanswer w ON w.entry_id = e.id
+                       WHERE e.milestone_id = {settlement} AND w.word IN ('REFUSED', 'RETURNED')
+                         AND w.said_by_id = {officer}))"""
+
 # Every move that lets money go is authorised, and nothing stands in its way (SPEC section 6). A new settlement has no
 # hold yet, and SETTLEMENT_ROW has looked at its intent.
 SETTLEMENT_CLAIM = Guard(
@@ -148,6 +166,9 @@ SETTLEMENT_CLAIM = Guard(
                 RETURN NEW;
             END IF;
             went_out_before := OLD.status IN ('FAILED', 'RETURNED');
+        END IF;
+        IF went_out_before AND {PAID_THOUGH_REFUSED.format(settlement="NEW.id")} THEN
+            {refuse("the provider says that it paid what we took for refused")}
         END IF;
         is_local := NEW.rail = 'internal_ledger';
         IF NOT went_out_before AND is_local <> (NEW.status = 'APPROVED') THEN
@@ -252,6 +273,9 @@ APPROVAL_ROW = Guard(
                    WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED'
                    AND n.source = '{BY_HAND}' || NEW.approver_id) THEN
             {refuse("who recorded by hand that it was refused does not approve its next attempt")}
+        END IF;
+        IF {SAID_IT_CAME_BACK.format(settlement="s.id", officer="NEW.approver_id")} THEN
+            {refuse("who said that it was refused or came back does not approve its next attempt")}
         END IF;
         IF i.recipient_id IS NOT NULL THEN
             SELECT max(p.released_at) INTO last_payment

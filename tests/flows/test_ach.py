@@ -7,20 +7,22 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DatabaseError, transaction
 
 from rails import destinations, ledger, switches
 from rails.accounts import AccountCode, AccountKey
-from rails.ach import handling, reversals
+from rails.ach import handling, inbox, reversals
 from rails.ach.configuration import AchConfiguration
 from rails.ach.rail import AchRail
 from rails.base import Applied, Instruction, SettlementProvider
 from rails.models import AchEntry, AchFile, AchOutcome, RailAttempt, Recipient, ReversalReason
 from rails.money import Money
-from settlements import submitting, verify
+from settlements import approvals, submitting, verify
 from settlements.models import AuditEvent, MilestoneSettlement
 from settlements.refusals import Refusal
 from settlements.statuses import SettlementStatus as S
-from tests.factories import PICKUP, POD, a_recipient, a_user, an_intent, now, settlement_of
+from tests.factories import PICKUP, POD, a_recipient, a_user, an_intent, approval_row, now, settlement_of
+from tests.flows.resolving import retry
 from tests.rails.ach.bank import MONDAY, at_the_bank, configured, days_later, sends, taken
 from tests.rails.ach.samples import RDFI, bank_file, changed, returned
 
@@ -207,6 +209,31 @@ def test_a_file_that_the_bank_refused_brings_all_back(
     assert {status(settlement) for settlement in settlements} == {S.RETURNED}
     assert balance(AccountCode.ACH_CLEARING) == balance(AccountCode.BANK_ACCOUNT) == Money(0, "USD")
     proven()
+
+
+def test_whoever_refused_the_file_does_not_approve_the_next(
+    bank: AchConfiguration, recipient: Recipient, clerk: User
+) -> None:
+    settlement = sent(recipient)
+    handling.refuse_file(AchFile.objects.get().pk, reason="Wrong origin", user=clerk, actor="user:c", now=MONDAY)
+    assert hear(MONDAY) == {Applied.APPLIED: 1}
+    with pytest.raises(approvals.NotIndependent):
+        retry(settlement, clerk)
+    with pytest.raises(DatabaseError, match="came back does not approve"), transaction.atomic():
+        approval_row(settlement, clerk)
+
+
+def test_whoever_uploaded_the_return_does_not_approve_the_next(
+    bank: AchConfiguration, recipient: Recipient, clerk: User
+) -> None:
+    settlement = sent(recipient)
+    content = bank_file(("CCD", [returned("R03", trace=settlement.reference or "", amount_minor=700_000)]))
+    inbox.upload(bank, name="mail.ach", content=content, user=clerk, actor="user:c", reason="mail", now=days_later(2))
+    assert hear(days_later(2)) == {Applied.APPLIED: 1}
+    with pytest.raises(approvals.NotIndependent):
+        retry(settlement, clerk)
+    with pytest.raises(DatabaseError, match="came back does not approve"), transaction.atomic():
+        approval_row(settlement, clerk)
 
 
 def test_a_reversal_that_went_through_brings_it_back(bank: AchConfiguration, recipient: Recipient, clerk: User) -> None:

@@ -9,18 +9,19 @@ from django.db import DatabaseError, transaction
 
 from rails import destinations, ledger, recipients, registry, switches
 from rails.accounts import AccountCode, AccountKey
-from rails.base import SettlementProvider
+from rails.base import RailOutcome, SettlementProvider
 from rails.models import JournalEntry, RailAttempt, Recipient
 from rails.money import Money
-from settlements import approvals, intents, methods, release, requests, retries, verify
+from settlements import approvals, intents, methods, objections, release, requests, retries, verify
 from settlements.intents import ScheduleRequest
 from settlements.models import Approval, AuditEvent, MilestoneSettlement
 from settlements.reasons import ReasonRefused
 from settlements.statuses import ScheduleType
 from settlements.statuses import SettlementStatus as S
 from tests.factories import HIGH, a_user, approval_row, approve, now, officer, version_of
-from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, pretend_provider
+from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
 from tests.flows.resolving import (
+    as_if_committed,
     attempt_of,
     failed,
     paid,
@@ -28,6 +29,7 @@ from tests.flows.resolving import (
     retry,
     returned,
     submit,
+    tell,
     turn,
     write_off,
 )
@@ -223,6 +225,29 @@ class TestARetry:
             retry(settlement, a_user())
 
 
+class TestWhatTheProviderPaidThoughWeTookItForRefused:
+    @pytest.fixture(params=[RailOutcome.ACCEPTED, RailOutcome.CONFIRMED, RailOutcome.RETURNED])
+    def contradicted(self, request: Any, provider: PretendProvider, recipient: Recipient) -> MilestoneSettlement:
+        settlement = failed(provider, recipient, **SMALL)
+        as_if_committed()
+        tell(notice(request.param, f"tr_{settlement.pk}_1", milestone_id=settlement.pk, attempt_number=1))
+        return settlement
+
+    def test_is_not_paid_again_but_may_be_written_off(self, contradicted: MilestoneSettlement) -> None:
+        for act in (lambda: retry(contradicted, a_user()), lambda: turn(contradicted, "internal_ledger", a_user())):
+            with pytest.raises(objections.PaidThoughRefused):
+                act()
+        assert not Approval.objects.exists()
+        write_off(contradicted, a_user())
+        assert status_of(contradicted) == S.CANCELLED
+
+    def test_the_database_lets_nobody_pay_it_again(self, contradicted: MilestoneSettlement) -> None:
+        approval_row(contradicted, a_user())
+        for status in (S.RELEASING, S.APPROVED):
+            with pytest.raises(DatabaseError, match="it paid what we took for refused"), transaction.atomic():
+                change(contradicted, status=status, reference="by hand", released_at=now())
+
+
 class TestPayingElsewhere:
     def test_by_the_ledger_books_the_next_attempt_at_once(
         self, provider: PretendProvider, recipient: Recipient, settlement: MilestoneSettlement
@@ -326,6 +351,22 @@ class TestWritingOff:
             retry(settlement, a_user())
         with pytest.raises(DatabaseError), transaction.atomic():
             change(settlement, status=S.RELEASING)
+
+    def test_is_the_way_out_of_what_failed_after_its_intent_was_cancelled(
+        self, provider: PretendProvider, recipient: Recipient
+    ) -> None:
+        settlement = releasing(recipient, **SMALL)
+        intents.cancel(settlement.intent_id, reason="lost", actor="test", now=now())
+        provider.behave = provider.refuse
+        submit(provider)
+        assert status_of(settlement) == S.FAILED
+        as_if_committed()
+        for act in (lambda: retry(settlement, a_user()), lambda: turn(settlement, "internal_ledger", a_user())):
+            with pytest.raises(approvals.NotWaiting):
+                act()
+        assert write_off(settlement, a_user()) == "Written off: nothing is paid for it any more"
+        assert status_of(settlement) == S.CANCELLED
+        proven()
 
     def test_is_about_what_was_on_the_screen(self, provider: PretendProvider, recipient: Recipient) -> None:
         settlement = failed(provider, recipient, **SMALL)

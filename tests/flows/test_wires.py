@@ -16,7 +16,7 @@ from rails.models import RailAttempt, Recipient, WireAnswer, WireEntry, WireFile
 from rails.money import Money
 from rails.wire.configuration import WireConfiguration
 from rails.wire.rail import WireRail
-from settlements import candidates, intents, release, requests, submitting, verify, wires
+from settlements import approvals, candidates, intents, release, requests, submitting, verify, wires
 from settlements.models import AuditEvent, MilestoneSettlement
 from settlements.reasons import ReasonRefused
 from settlements.statuses import SettlementStatus as S
@@ -31,11 +31,13 @@ from tests.factories import (
     a_recipient,
     a_user,
     an_intent,
+    approval_row,
     approve,
     now,
     post_event,
     settlement_of,
 )
+from tests.flows.resolving import retry
 from tests.rails.wire.bank import CREDITOR, IBAN, MONDAY, at_the_bank, configured, look, read
 
 pytestmark = pytest.mark.django_db
@@ -258,6 +260,14 @@ class TestTheBanksWord:
         assert settlement.status == S.RETURNED
         assert balance(AccountCode.WIRE_CLEARING) == balance(AccountCode.BANK_ACCOUNT) == Money(0, "USD")
         proven()
+
+    def test_whoever_took_down_the_refusal_does_not_approve_the_next(self, recipient: Recipient, clerk: User) -> None:
+        settlement, entry = sent(recipient)
+        wires.refuse(entry.pk, bank_reference="RJCT-1", reason="AC04 closed account", user=clerk, now=now())
+        with pytest.raises(approvals.NotIndependent):
+            retry(settlement, clerk)
+        with pytest.raises(DatabaseError, match="came back does not approve"), transaction.atomic():
+            approval_row(settlement, clerk)
 
     @pytest.mark.parametrize("first", [wires.confirm, wires.refuse])
     @pytest.mark.parametrize("second", [wires.confirm, wires.refuse])
