@@ -42,7 +42,8 @@ _PREPARE = f"""
 """
 
 # While the rail or the recipient is switched off nothing is handed in, not even what was handed in before: the rail
-# would hand it over if it found nothing. What was never handed over also waits for its window, and for its destination.
+# would hand it over if it found nothing. What was never handed over also waits for its window, and for its destination;
+# what may have been is only looked up once its destination can not be paid.
 _CLAIM = """
     UPDATE rails_railattempt a SET state = 'SUBMITTED', tries = a.tries + 1,
         submitted_at = coalesce(a.submitted_at, clock_timestamp()),
@@ -62,7 +63,8 @@ _CLAIM = """
     ) claimed
     WHERE a.id = claimed.id
     RETURNING a.milestone_id, a.number, a.amount_minor, a.currency, a.recipient_id, a.destination_id,
-        claimed.submitted_at, a.tries
+        claimed.submitted_at, clock_timestamp() - claimed.submitted_at,
+        rails_destination_of(a.recipient_id, lower(a.provider)) IS DISTINCT FROM a.destination_id, a.tries
 """
 # Its destination is out of force, so it can not be handed over as it was written.
 _OUTDATED = """
@@ -220,10 +222,23 @@ def claim(
                     attempt_number=number,
                     destination_id=destination_id,
                     submitted_at=submitted_at,
+                    waiting=waiting,
+                    look_up_only=look_up_only,
                 ),
                 tries,
             )
-            for milestone_id, number, minor, currency, recipient_id, destination_id, submitted_at, tries in rows
+            for (
+                milestone_id,
+                number,
+                minor,
+                currency,
+                recipient_id,
+                destination_id,
+                submitted_at,
+                waiting,
+                look_up_only,
+                tries,
+            ) in rows
         ),
         key=lambda claimed: (claimed.instruction.milestone_id, claimed.instruction.attempt_number),
     )

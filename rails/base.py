@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
@@ -80,7 +80,8 @@ class Instruction:
 
     `destination_id` is the one that the attempt has frozen (None: the recipient's usable one of now). `submitted_at`
     says when the instruction was first handed to the provider: a rail that reads it looks the payment up before
-    anything else.
+    anything else. `waiting` is how long ago that was by the clock that wrote it (None: not told). `look_up_only`: its
+    destination may not be paid any more, or not now: what became of it is looked up, and nothing is handed over.
     """
 
     milestone_id: int
@@ -89,6 +90,8 @@ class Instruction:
     attempt_number: int = 1
     destination_id: int | None = None
     submitted_at: datetime | None = None
+    waiting: timedelta | None = None
+    look_up_only: bool = False
 
     def __post_init__(self) -> None:
         if self.amount.minor <= 0:

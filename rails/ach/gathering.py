@@ -91,7 +91,7 @@ class _Gathering:
             return SettlementResult.refused(_ACH, error=str(error))
         except CannotUnseal as error:
             return NotYet(_ACH, instruction.milestone_id, str(error))
-        if wait := self.places.obstacle(instruction) or self._no_room(payment):
+        if wait := self.places.obstacle(instruction) or _only_looked_up(instruction) or self._no_room(payment):
             return NotYet(_ACH, instruction.milestone_id, wait)
         self.gathered.payments[attempt] = payment
         self.amounts[attempt] = payment.amount
@@ -107,6 +107,11 @@ class _Gathering:
         if self.total + payment.amount.minor > MAX_FILE_MINOR:
             return f"a file carries at most {Money(MAX_FILE_MINOR, CURRENCY)}; it goes with the next one"
         return ""
+
+
+def _only_looked_up(instruction: Instruction) -> str:
+    """There is no entry of it, so nothing was handed over; another try is claimed with what its destination is then."""
+    return "its destination could not be paid when it was claimed; only looked up" if instruction.look_up_only else ""
 
 
 class _Destinations:

@@ -30,15 +30,29 @@ class Payer:
     lookup_lag: int
     now: datetime
 
-    def pay(self, order: Order, *, submitted_at: datetime | None) -> Answer:
-        """The answer to one instruction; `submitted_at` says since when Stripe may know of it."""
+    def pay(
+        self,
+        order: Order,
+        *,
+        submitted_at: datetime | None,
+        waiting: timedelta | None = None,
+        look_up_only: bool = False,
+    ) -> Answer:
+        """The answer to one instruction; `submitted_at` says since when Stripe may know of it.
+
+        `waiting` is how long that is by the same clock: ours may be another. With `look_up_only` nothing is submitted.
+        """
+        if waiting is None and submitted_at is not None:
+            waiting = self.now - submitted_at
         try:
             if submitted_at is not None or order.attempt_number > 1:
                 known = self._looked_up(order, may_be_there=submitted_at is not None)
                 if known is not None:
                     return known
-            if submitted_at is not None and self.now - submitted_at >= KEY_COUNTS_FOR:
-                return self._after_the_key(order, submitted_at)
+            if submitted_at is not None and waiting is not None and waiting >= KEY_COUNTS_FOR:
+                return self._after_the_key(order, submitted_at, waiting)
+            if look_up_only:
+                return _only_looked_up(order, may_be_there=submitted_at is not None)
             return self._submitted(order)
         except CallFailed as failed:
             # Whoever submits answers for what it submitted: what ends here ended before.
@@ -76,9 +90,9 @@ class Payer:
             PROVIDER, error=f"Stripe failed and has made no transfer, so nothing moved: {lost.detail}"
         )
 
-    def _after_the_key(self, order: Order, submitted_at: datetime) -> Answer:
+    def _after_the_key(self, order: Order, submitted_at: datetime, waiting: timedelta) -> Answer:
         """Lists have nothing, and the key may be forgotten: submitting under it could pay twice."""
-        if self.now - submitted_at < LISTS_KNOW_AFTER:
+        if waiting < LISTS_KNOW_AFTER:
             return unknown(order, "it is too late to submit it again; looked up until a day and an hour are over")
         since = submitted_at.astimezone(UTC)
         return SettlementResult.refused(
@@ -113,6 +127,11 @@ class Payer:
 def unknown(order: Order, detail: str, *, needs_person: bool = False) -> OutcomeUnknown:
     """The money may have moved."""
     return OutcomeUnknown(PROVIDER, order.milestone_id, detail, needs_person=needs_person)
+
+
+def _only_looked_up(order: Order, *, may_be_there: bool) -> Answer:
+    words = "its destination may not be paid any more; only looked up"
+    return unknown(order, words) if may_be_there else NotYet(PROVIDER, order.milestone_id, words)
 
 
 def _judged(order: Order, transfers: Sequence[Transfer], message: str) -> Answer:

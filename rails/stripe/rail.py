@@ -142,4 +142,6 @@ def _one_by_one(
     answers: dict[Instruction, Answer],
 ) -> None:
     for each in batch:
-        answers[each] = payer.pay(ready[each], submitted_at=each.submitted_at)
+        answers[each] = payer.pay(
+            ready[each], submitted_at=each.submitted_at, waiting=each.waiting, look_up_only=each.look_up_only
+        )

@@ -95,6 +95,8 @@ def _transfer(
     if instruction.milestone_id in out:
         raise Unpayable(f"{out[instruction.milestone_id]} of the same milestone is neither refused nor returned")
     transfer = transfer_of(instruction, places.of(instruction))
+    if instruction.look_up_only:
+        raise _Waits("its destination could not be paid when it was claimed; only looked up")
     try:
         # Alone, so that one whose file no bank would read spoils no other's.
         pain001.write(
@@ -113,7 +115,7 @@ def _transfer(
 
 
 class _Waits(Exception):
-    """The destination is in force and may not be paid to just now: a change of it is open."""
+    """The destination is in force and may not be paid to just now: a change of it is open, or was at the claim."""
 
 
 class _Destinations:

@@ -309,6 +309,7 @@ class TestHandingOver:
         submit(provider)
         settlement.refresh_from_db()
         assert settlement.status == S.APPROVED
+        assert [call.look_up_only for call in provider.calls] == [False, True]
 
     def test_the_method_is_frozen_for_what_was_submitted(self, provider: PretendProvider, recipient: Recipient) -> None:
         settlement = releasing(recipient)

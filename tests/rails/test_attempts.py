@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -205,6 +205,20 @@ class TestClaiming:
         (again,) = claim(is_open=False)
         assert again.tries == 2
         assert again.instruction.submitted_at is not None
+
+    def test_tells_whether_the_destination_may_still_be_paid_and_how_long_it_waits(self, recipient: Recipient) -> None:
+        attempt = prepared(recipient)
+        (first,) = claim()
+        assert (first.instruction.look_up_only, first.instruction.waiting) == (False, None)
+        change(attempt, leased_until=datetime(2020, 1, 1, tzinfo=UTC))
+        (again,) = claim()
+        assert not again.instruction.look_up_only
+        assert again.instruction.waiting is not None
+        assert again.instruction.waiting < timedelta(minutes=1)
+        destinations.close(recipient.pk, "stripe", reason="stolen", actor="test", now=NOW)
+        change(attempt, leased_until=datetime(2020, 1, 1, tzinfo=UTC))
+        (closed,) = claim()
+        assert closed.instruction.look_up_only
 
     def test_an_answer_that_comes_too_late_does_not_put_off_the_next_try(self, recipient: Recipient) -> None:
         attempt = prepared(recipient)

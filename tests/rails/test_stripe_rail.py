@@ -271,7 +271,32 @@ def test_the_look_up_goes_through_all_pages(fake: StripeFake, rail: StripeRail, 
     assert paid(rail, again(instruction)).reference_id == made
 
 
+def test_what_may_not_be_paid_any_more_is_only_looked_up(
+    fake: StripeFake, rail: StripeRail, recipient: Recipient
+) -> None:
+    instruction = order(recipient.pk)
+    requests = len(fake.requests)  # the request was lost before Stripe did anything
+    closed = replace(again(instruction), look_up_only=True)
+    is_unknown(one(rail, closed), "its destination may not be paid any more; only looked up")
+    assert {method for method, _, _ in fake.requests[requests:]} == {"GET"}
+    assert fake.world.transfers == {}
+    is_refused(one(rail, replace(again(instruction, ago=26 * HOUR), look_up_only=True)), "nothing moved")
+    made = submit_by_hand(fake, instruction, account_of(recipient))
+    assert paid(rail, closed).reference_id == made
+
+
 # The key
+
+
+def test_how_long_it_waits_is_told_by_the_clock_that_wrote_it(
+    fake: StripeFake, rail: StripeRail, recipient_id: int
+) -> None:
+    instruction = replace(again(order(recipient_id)), waiting=timedelta(minutes=1))
+    answer = one(rail, instruction, now=datetime.now(UTC) + 26 * HOUR)
+    assert isinstance(answer, SettlementResult)
+    assert answer.success
+    behind = replace(again(order(recipient_id)), waiting=24 * HOUR)
+    is_unknown(one(rail, behind), "too late")
 
 
 def test_after_a_day_only_looking_up_decides(fake: StripeFake, rail: StripeRail, recipient: Recipient) -> None:

@@ -184,6 +184,16 @@ def test_a_blocked_destination_waits_even_after_a_crash(ach: AchConfiguration) -
     assert not refused.success
 
 
+def test_what_may_only_be_looked_up_comes_into_no_file(ach: AchConfiguration) -> None:
+    carrier = payee()
+    frozen = destination_of(carrier).pk
+    (answer,) = pay(order(1, carrier, destination_id=frozen, submitted_at=MONDAY, look_up_only=True))
+    assert isinstance(answer, NotYet)
+    assert not AchFile.objects.exists()
+    made = paid(order(1, carrier, destination_id=frozen, submitted_at=MONDAY))
+    assert paid(order(1, carrier, destination_id=frozen, submitted_at=MONDAY, look_up_only=True)) == made
+
+
 def test_an_outbox_that_is_lost_pays_nothing_and_later_everything(ach: AchConfiguration) -> None:
     carrier = payee()
     ach.outbox.rmdir()

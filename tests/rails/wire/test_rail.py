@@ -109,6 +109,15 @@ def test_a_frozen_destination_is_the_one_that_is_paid(wires: WireConfiguration) 
     assert "another recipient" in (strangers.error or "")
 
 
+def test_what_may_only_be_looked_up_comes_into_no_file(wires: WireConfiguration) -> None:
+    carrier = payee()
+    (answer,) = pay(order(1, carrier, submitted_at=MONDAY, look_up_only=True))
+    assert isinstance(answer, NotYet)
+    assert not WireFile.objects.exists()
+    made = paid(order(1, carrier, submitted_at=MONDAY))
+    assert paid(order(1, carrier, submitted_at=MONDAY, look_up_only=True)) == made
+
+
 def test_an_outbox_that_is_lost_pays_nothing_and_later_everything(wires: WireConfiguration) -> None:
     carrier = payee()
     wires.outbox.rmdir()
