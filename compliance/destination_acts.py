@@ -101,10 +101,21 @@ OF_RECIPIENT: Final = (
 )
 
 
-def _proposal(row: Destination) -> Facts:
-    before = Destination.objects.filter(
+def _before(row: Destination) -> Destination | None:
+    return Destination.objects.filter(
         recipient_id=row.recipient_id, rail=row.rail, state=DestinationState.ACTIVE
     ).first()
+
+
+def _what_stays(row: Destination) -> str:
+    obstacle = destinations.obstacle(row.recipient_id, row.rail)
+    if obstacle:
+        return f"the destination before stays, and is not paid to yet: {obstacle}"
+    return "the destination before is in use again"
+
+
+def _proposal(row: Destination) -> Facts:
+    before = _before(row)
     facts = [
         ("Now", destinations.in_words(before) if before else "none"),
         ("Then", destinations.in_words(row)),
@@ -126,7 +137,8 @@ def _confirm(row: Destination, *, by: By, reason: str, number: str) -> str:
             "This is not the number that was proposed. Do not confirm it before you know why.", field="number"
         )
     try:
-        confirmed = destinations.confirm(row.pk, user=by.user, actor=by.actor, reason=reason, now=by.now)
+        said = f"{reason} (number {'compared' if number else 'not compared'})"
+        confirmed = destinations.confirm(row.pk, user=by.user, actor=by.actor, reason=said, now=by.now)
     except (DestinationGone, AnotherPersonConfirms) as refused:
         raise ActRefused(refused.detail, status=409) from refused
     return f"Destination confirmed; it is usable from {confirmed.usable_from:{_TIME}}."
@@ -137,7 +149,8 @@ def _reject(row: Destination, *, by: By, reason: str) -> str:
         destinations.reject(row.pk, reason=reason, actor=by.actor, user=by.user, now=by.now)
     except DestinationGone as refused:
         raise ActRefused(refused.detail, status=409) from refused
-    return "Proposal rejected; the destination before is in use again."
+    before = _before(row)
+    return f"Proposal rejected; {_what_stays(row) if before else 'there is no destination before it'}."
 
 
 def _close(row: Destination, *, by: By, reason: str) -> str:
@@ -148,7 +161,7 @@ def _close(row: Destination, *, by: By, reason: str) -> str:
 def _unblock(row: Destination, *, by: By, reason: str) -> str:
     try:
         destinations.unblock(row.pk, reason=reason, actor=by.actor, user=by.user, now=by.now)
-    except DestinationGone as refused:
+    except (DestinationGone, AnotherPersonConfirms) as refused:
         raise ActRefused(refused.detail, status=409) from refused
     return "Destination kept as it is; it is paid to again."
 
@@ -170,7 +183,7 @@ OF_DESTINATION: Final = (
     RowAct(
         name="reject",
         label="Reject",
-        explanation="The destination before stays, and is paid to again at once.",
+        explanation="The destination before stays, and is paid to again unless it is blocked or in quarantine itself.",
         permission=Permission.CONFIRM_DESTINATION,
         is_possible=lambda row, user: row.state == DestinationState.PROPOSED and row.proposed_by_id != user.pk,
         about=_proposal,
@@ -180,7 +193,8 @@ OF_DESTINATION: Final = (
     RowAct(
         name="withdraw",
         label="Take back",
-        explanation="Your own proposal: the destination before stays, and is paid to again at once.",
+        explanation="Your own proposal: the destination before stays, and is paid to again unless it is blocked or in "
+        "quarantine itself.",
         permission=Permission.WRITE_RECIPIENTS,
         is_possible=lambda row, user: row.state == DestinationState.PROPOSED and row.proposed_by_id == user.pk,
         about=_proposal,

@@ -113,9 +113,10 @@ class ConfirmForm(ReasonForm):
     """Why a proposal is believed; the number may be compared with what the recipient says."""
 
     number = _number(
-        "The number, as the recipient told you",
+        "The number, as the recipient told you (optional)",
         most=42,
         required=False,
-        help_text="By a telephone number that you knew before. It is compared with what was proposed",
+        help_text="Optional. By a telephone number that you knew before. It is compared with what was proposed; the "
+        "edit says whether it was",
     )
     field_order = ("number", "reason")

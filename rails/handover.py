@@ -45,6 +45,13 @@ class HandOverError(Exception):
     """A file that is not handed over; nothing reached the bank by this call."""
 
 
+class SwitchedOff(HandOverError):
+    """The rail is switched off: what is staged goes on when it is switched on."""
+
+    def __init__(self, rail: str) -> None:
+        super().__init__(f"rail {rail} is switched off")
+
+
 class NameRefused(HandOverError):
     """A file name other than a few plain letters, digits, points, dashes and underscores."""
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.contrib.auth.models import User
+
 from rails import destinations
 from rails.ach.changes import CHANGES, Correction, CorrectionUnreadable, correction
 from rails.destinations import DestinationGone, DestinationRefused
@@ -21,8 +23,10 @@ class Corrected:
     proposal: Destination | None = None
 
 
-def apply(entry: AchEntry, code: str, data: str, *, now: datetime) -> Corrected:
-    """Proposes what the bank asks for, in the caller's transaction; another person has to confirm it.
+def apply(entry: AchEntry, code: str, data: str, *, user: User | None, now: datetime) -> Corrected:
+    """Proposes what the bank asks for, in the caller's transaction; another person than `user` has to confirm it.
+
+    `user` handed the file in, if a person did.
 
     What can not be proposed stops the destination instead, so that no further entry goes to it unheeded.
     """
@@ -37,31 +41,37 @@ def apply(entry: AchEntry, code: str, data: str, *, now: datetime) -> Corrected:
             return Corrected(f"{title}: it asks for no change of the destination", waits=True)
         details = _corrected(destination, wanted)
     except CorrectionUnreadable as error:
-        return _stopped(destination, code, f"{title}: {error}", now=now)
+        return _stopped(destination, code, f"{title}: {error}", user=user, now=now)
     except DestinationRefused as error:
-        return _stopped(destination, code, f"{title}: {error}", now=now)
+        return _stopped(destination, code, f"{title}: {error}", user=user, now=now)
     made = destinations.propose(
-        destination.recipient_id, [details], actor=ACTOR, reason=f"Notification of change {title}", notice=code, now=now
+        destination.recipient_id,
+        [details],
+        actor=ACTOR,
+        user=user,
+        reason=f"Notification of change {title}",
+        notice=code,
+        now=now,
     )
     if not made:
         return Corrected(f"{title}: the destination says so already", waits=False)
     return Corrected(f"{title}: proposed {destinations.in_words(made[0])}", waits=False, proposal=made[0])
 
 
-def stop(entry: AchEntry, code: str, *, now: datetime) -> bool:
+def stop(entry: AchEntry, code: str, *, user: User | None, now: datetime) -> bool:
     """Lets nothing more be paid to the entry's destination after a return that forbids it; whether it was in force."""
     destination = entry.destination
     if destination is None or destination.state != DestinationState.ACTIVE:
         return False
     try:
-        destinations.block(destination.pk, notice=code, actor=ACTOR, now=now)
+        destinations.block(destination.pk, notice=code, actor=ACTOR, user=user, now=now)
     except DestinationGone:
         return False
     return True
 
 
-def _stopped(destination: Destination, code: str, words: str, *, now: datetime) -> Corrected:
-    destinations.block(destination.pk, notice=code, actor=ACTOR, now=now)
+def _stopped(destination: Destination, code: str, words: str, *, user: User | None, now: datetime) -> Corrected:
+    destinations.block(destination.pk, notice=code, actor=ACTOR, user=user, now=now)
     return Corrected(words, waits=True)
 
 

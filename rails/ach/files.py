@@ -15,7 +15,8 @@ from rails.ach.codes import AccountType, Direction, ServiceClass, transaction_co
 from rails.ach.configuration import AchConfiguration
 from rails.ach.payments import Payment
 from rails.ach.writer import MAX_ENTRY_MINOR, NewBatch, NewEntry, NewFile
-from rails.models import AchEntry, AchEntryKind, AchFile, AchFilePurpose, AchFileState
+from rails.base import SettlementProvider
+from rails.models import AchEntry, AchEntryKind, AchFile, AchFilePurpose, AchFileState, RailSwitch
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,8 @@ def finish(configuration: AchConfiguration, file: AchFile, *, now: datetime) -> 
     """
     if file.state != AchFileState.STAGED:
         return
+    if RailSwitch.is_off(SettlementProvider.ACH):
+        raise handover.SwitchedOff("ach")
     handed = handover.hand_over(configuration.outbox, file.name, file.sha256)
     changed = AchFile.objects.filter(pk=file.pk, state=AchFileState.STAGED).update(
         state=AchFileState.HANDED_OVER, handed_over_at=now

@@ -121,7 +121,8 @@ class _Judging:
             return _S.APPLIED, _UNPAID[AchEntryKind(entry.kind)], True
         if not new:
             return _S.REPEATED, "The payment had come back already.", True
-        if reason.follow_up.stops_destination and corrections.stop(entry, reason.code, now=self.now):
+        user = self.row.uploaded_by
+        if reason.follow_up.stops_destination and corrections.stop(entry, reason.code, user=user, now=self.now):
             return _S.APPLIED, f"{reason.follow_up} The destination is blocked.", False
         return _S.APPLIED, reason.follow_up, False
 
@@ -142,7 +143,9 @@ class _Judging:
         if (entry.pk, item.code) in self.changed:
             return _S.REPEATED, f"{title}: it was known already", False
         self.changed.add((entry.pk, item.code))
-        corrected = corrections.apply(entry, item.code, addendum["corrected_data"], now=self.now)
+        corrected = corrections.apply(
+            entry, item.code, addendum["corrected_data"], user=self.row.uploaded_by, now=self.now
+        )
         item.destination = corrected.proposal
         return _S.APPLIED, corrected.words, corrected.waits
 

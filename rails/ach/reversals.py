@@ -17,6 +17,7 @@ from rails.ach.calendar import Window, add_banking_days
 from rails.ach.configuration import AchConfiguration
 from rails.ach.numbers import NumbersUsedUp
 from rails.ach.payments import CURRENCY, Payment, payment_of
+from rails.base import SettlementProvider
 from rails.handover import HandOverError
 from rails.models import (
     AchEntry,
@@ -25,6 +26,7 @@ from rails.models import (
     AchFilePurpose,
     AchFileState,
     AchReversal,
+    RailSwitch,
     ReversalReason,
 )
 from rails.money import Money
@@ -91,7 +93,9 @@ def send_due(configuration: AchConfiguration, *, now: datetime) -> None:
         .select_related("entry__destination")
         .order_by("pk")
     )
-    if window is None or not due or files.is_made(window, AchFilePurpose.REVERSALS):
+    if window is None or not due or RailSwitch.is_off(SettlementProvider.ACH):
+        return
+    if files.is_made(window, AchFilePurpose.REVERSALS):
         return
     try:
         payments = [_payment(reversal.entry) for reversal in due]

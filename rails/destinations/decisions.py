@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from rails import recipients
 from rails.destinations.reading import get, in_words
 from rails.destinations.rows import end, field_of, lock_recipient, words_of
-from rails.models import Destination, DestinationState, Recipient
+from rails.models import Destination, DestinationState, Recipient, RecipientEdit
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +26,12 @@ class DestinationGone(ValueError):
 
 
 class AnotherPersonConfirms(ValueError):
-    """Who proposed a destination does not confirm it."""
+    """Who proposed a destination does not confirm it, and who had it blocked does not lift that."""
 
     code = "another_person_confirms"
 
-    def __init__(self) -> None:
-        self.detail = "You proposed this destination; another person confirms it."
+    def __init__(self, detail: str = "You proposed this destination; another person confirms it.") -> None:
+        self.detail = detail
         super().__init__(self.detail)
 
 
@@ -83,8 +83,19 @@ def block(destination_id: int, *, notice: str, actor: str, user: User | None = N
 
 
 def unblock(destination_id: int, *, reason: str, actor: str, user: User, now: datetime) -> Destination:
-    """Lets a blocked destination be paid to again as it is. Raises DestinationGone."""
-    return _set_block(destination_id, "", reason=reason, actor=actor, user=user, now=now)
+    """Lets a blocked destination be paid to again as it is. Raises DestinationGone, AnotherPersonConfirms."""
+    with transaction.atomic():
+        destination, _ = _locked_with_recipient(destination_id)
+        if destination.blocked and _blocked_by(destination) == user.pk:
+            raise AnotherPersonConfirms("You handed in what blocked this destination; another person lifts it.")
+        return _set_block(destination_id, "", reason=reason, actor=actor, user=user, now=now)
+
+
+def _blocked_by(destination: Destination) -> int | None:
+    """The person whose file blocked it, if it was a person's."""
+    key = f"{field_of(destination.rail)}.blocked"
+    edits = RecipientEdit.objects.filter(recipient_id=destination.recipient_id, changes__has_key=key)
+    return edits.order_by("-pk").values_list("edited_by_id", flat=True).first()
 
 
 def _set_block(

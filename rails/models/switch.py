@@ -30,3 +30,8 @@ class RailSwitch(models.Model):
 
     def __str__(self) -> str:
         return f"{in_words(self.rail)} {'on' if self.enabled else 'off'}"
+
+    @classmethod
+    def is_off(cls, provider: SettlementProvider) -> bool:
+        """Whether a person has turned the rail off."""
+        return cls.objects.filter(rail=provider.value, enabled=False).exists()

@@ -9,7 +9,8 @@ from typing import Final
 from django.db import connection, transaction
 
 from rails import handover
-from rails.models import WireEntry, WireFile, WireFileState
+from rails.base import SettlementProvider
+from rails.models import RailSwitch, WireEntry, WireFile, WireFileState
 from rails.money import Money
 from rails.wire import pain001
 from rails.wire.configuration import WireConfiguration
@@ -79,6 +80,8 @@ def finish(configuration: WireConfiguration, file: WireFile, *, now: datetime) -
     """
     if file.state == WireFileState.HANDED_OVER:
         return
+    if RailSwitch.is_off(SettlementProvider.WIRE):
+        raise handover.SwitchedOff("wire")
     handed = handover.hand_over(configuration.outbox, file.name, file.sha256)
     changed = WireFile.objects.filter(pk=file.pk, state=WireFileState.STAGED).update(
         state=WireFileState.HANDED_OVER, handed_over_at=now

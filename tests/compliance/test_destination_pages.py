@@ -170,6 +170,16 @@ class TestDeciding:
         assert NUMBER not in text(answer)
         assert client.post(of(change, "confirm"), {"reason": "called", "number": CHANGED}).status_code == 302
 
+    def test_whether_the_number_was_compared_is_written_down(self, change: Destination, officer: User) -> None:
+        assert logged_in(officer).post(of(change, "confirm"), {"reason": "called", "number": ""}).status_code == 302
+        assert RecipientEdit.objects.order_by("-pk")[0].reason == "called (number not compared)"
+
+    def test_a_rejection_says_whether_the_one_before_is_paid_to(self, change: Destination, officer: User) -> None:
+        before = Destination.objects.get(recipient=change.recipient, rail=change.rail, state="ACTIVE")
+        destinations.block(before.pk, notice="R02", actor="bank:ach", now=timezone.now())
+        answer = logged_in(officer).post(of(change, "reject"), {"reason": "they know nothing of it"}, follow=True)
+        assert "is not paid to yet: a payment came back (R02)" in text(answer)
+
     def test_a_proposal_is_rejected_with_a_reason(self, change: Destination, officer: User) -> None:
         client = logged_in(officer)
         assert client.post(of(change, "reject"), {"reason": ""}).status_code == 400

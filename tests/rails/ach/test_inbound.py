@@ -16,6 +16,7 @@ from rails.ach.rail import AchRail
 from rails.ach.returns import RETURNS, FollowUp, Stage
 from rails.base import Notice, RailOutcome
 from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchOutcome, Destination
+from tests.factories import a_user
 from tests.rails.ach.bank import MONDAY, days_later, destination_of, looked, order, paid, pay, payee, sends
 from tests.rails.ach.samples import DATA, bank_file, changed, returned, spoil
 
@@ -426,3 +427,30 @@ def test_a_file_that_answers_before_we_know_that_ours_went_out_waits(
     assert path.exists()
     assert not AchInboundFile.objects.exists()
     assert [notice.outcome for notice in told()] == [RailOutcome.RETURNED]
+
+
+def test_who_hands_in_a_change_does_not_confirm_it(ach: AchConfiguration) -> None:
+    trace = one_paid()
+    uploader, other = a_user(), a_user()
+    content = bank_file(("COR", [changed("C01", "9988776655", trace=trace)]))
+    inbox.upload(ach, name="mail.ach", content=content, user=uploader, actor="user:x", reason="by mail", now=THURSDAY)
+    proposal = item().destination
+    assert proposal is not None
+    assert proposal.proposed_by == uploader
+    with pytest.raises(destinations.AnotherPersonConfirms):
+        destinations.confirm(proposal.pk, user=uploader, actor="user:x", now=THURSDAY)
+    assert destinations.confirm(proposal.pk, user=other, actor="user:y", now=THURSDAY).state == "ACTIVE"
+
+
+def test_who_hands_in_what_blocks_a_destination_does_not_unblock_it(ach: AchConfiguration) -> None:
+    trace = one_paid()
+    uploader, other = a_user(), a_user()
+    content = bank_file(("CCD", [returned("R02", trace=trace)]))
+    inbox.upload(ach, name="mail.ach", content=content, user=uploader, actor="user:x", reason="by mail", now=THURSDAY)
+    blocked = destination_of(recipient_of(1))
+    assert blocked.blocked == "R02"
+    with pytest.raises(destinations.AnotherPersonConfirms):
+        destinations.unblock(blocked.pk, reason="it is right", user=uploader, actor="user:x", now=THURSDAY)
+    assert (
+        destinations.unblock(blocked.pk, reason="it is right", user=other, actor="user:y", now=THURSDAY).blocked == ""
+    )

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection
 
-from rails import destinations, handover
+from rails import destinations, handover, switches
 from rails.ach.configuration import AchConfiguration
 from rails.ach.rail import AchRail
-from rails.base import Applied, NotYet, OutcomeUnknown, RailOutcome, SettlementResult
+from rails.base import Applied, NotYet, OutcomeUnknown, RailOutcome, SettlementProvider, SettlementResult
 from rails.models import AchEntry, AchEntryKind, AchFile, AchOutcome
 from rails.money import Money
 from tests.rails.ach.bank import (
@@ -366,3 +366,24 @@ def test_an_outcome_is_written_once_and_heard_once(ach: AchConfiguration) -> Non
     AchRail().hear(now=days_later(9))
     with pytest.raises(DatabaseError, match="stays as it was written"):
         AchOutcome.objects.update(reason="other")
+
+
+def test_nothing_is_handed_over_while_the_rail_is_off(ach: AchConfiguration, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as dying:
+        dying.setattr(handover, "hand_over", _full)
+        carrier = payee()
+        pay(order(1, carrier))
+    switches.turn_off(provider=SettlementProvider.ACH, reason="the bank asks", actor="user:x", now=MONDAY)
+    AchRail().hear(now=MONDAY)
+    assert at_the_bank(ach) == []
+    assert AchFile.objects.get().state == "STAGED"
+    (answer,) = pay(order(1, carrier, submitted_at=MONDAY))
+    assert isinstance(answer, OutcomeUnknown)
+    assert "rail ach is switched off" in str(answer)
+    switches.turn_on(provider=SettlementProvider.ACH, reason="it is well", actor="user:x", now=MONDAY)
+    AchRail().hear(now=MONDAY)
+    assert len(at_the_bank(ach)) == 1
+
+
+def _full(*_: Any) -> Any:
+    raise handover.HandOverError("the disk is full")
