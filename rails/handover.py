@@ -136,12 +136,12 @@ class Staged:
 
 def staged(outbox: Path) -> list[Staged]:
     """What lies staged and was not handed over. Raises OutboxUnusable."""
+    found = []
     with _opened(outbox) as (_, staging):
-        found = [
-            (name, os.stat(name, dir_fd=staging, follow_symlinks=False))
-            for name in sorted(os.listdir(staging))
-            if _NAME.fullmatch(name.removeprefix(".")) and not name.endswith(RECEIPT)
-        ]
+        for name in sorted(os.listdir(staging)):
+            if _NAME.fullmatch(name.removeprefix(".")) and not name.endswith(RECEIPT):
+                with suppress(FileNotFoundError):  # staged or handed over by another worker in this moment
+                    found.append((name, os.stat(name, dir_fd=staging, follow_symlinks=False)))
     now = time.time()  # as the files' own times are, whatever is taken for now elsewhere
     return [Staged(name, timedelta(seconds=now - stats.st_mtime)) for name, stats in found]
 

@@ -177,6 +177,21 @@ def test_what_lies_staged_is_listed_with_its_age_and_can_be_discarded(outbox: Pa
     assert handover.stage(outbox, NAME, CONTENT) == DIGEST
 
 
+def test_what_another_worker_hands_over_while_we_look_is_no_longer_staged(
+    outbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handover.stage(outbox, NAME, CONTENT)
+    listed = os.listdir
+
+    def then_handed_over(where: int) -> list[str]:
+        names = listed(where)
+        assert handover.hand_over(outbox, NAME, DIGEST) is Handed.NOW
+        return names
+
+    monkeypatch.setattr(os, "listdir", then_handed_over)
+    assert handover.staged(outbox) == []
+
+
 class _Renameat2:
     """A file system that does not know how to move without replacing, and one where something else is wrong."""
 
