@@ -20,6 +20,7 @@ from rails.ach import inbox
 from rails.ach.items import NotHandedOverYet
 from rails.ach.rail import AchRail, configured
 from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchOutcome, AchReversal
+from rails.pickup import InboxUnusable
 from settlements.permissions import Permission
 
 admin.site.register(AchReversal, admin_ach.AchReversalAdmin)
@@ -92,6 +93,9 @@ class AchInboundFileActs(admin_ach.AchInboundFileAdmin):
             )
         except NotHandedOverYet as waits:
             form.add_error("file", f"Not yet: {waits}.")
+            return self._page(request, form, status=409)
+        except InboxUnusable as trouble:
+            form.add_error(None, f"The file can not be kept in the inbox, and nothing of it was applied: {trouble}.")
             return self._page(request, form, status=409)
         _tell(request, row, new=new)
         return HttpResponseRedirect(reverse("admin:rails_achinboundfile_change", args=[row.pk]))

@@ -87,7 +87,7 @@ class AchRail(RemoteRail):
         finish_staged(configuration, {file.pk: file for file in staged}, now=now)
         reversals.send_due(configuration, now=now)
         # Silence means that all is well only where the bank could have spoken.
-        if inbox.read(configuration, now=now):
+        if inbox.read(configuration, now=now).nothing_left:
             words.assume_settled(configuration, now=now)
         return words.unheard()
 

@@ -42,7 +42,7 @@ def test_a_wire_is_confirmed_in_a_dialog_that_knows_the_banks_reference(
     (place / "n.xml").write_text(
         CAMT054.format(side="DBIT", status="BOOK", reference=wire.end_to_end_id).replace("70.00", "7000.00")
     )
-    inbox.read(place, settled_after=0)
+    inbox.read(place, whole_after=0)
     page = visit("finance1")
     page.goto("/admin/rails/wireentry/?said=waiting")
     if wanted := request.config.getoption("--screenshots", default=None):

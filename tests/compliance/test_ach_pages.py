@@ -140,6 +140,14 @@ def test_an_upload_is_not_too_large(finance: Client, ach: AchConfiguration) -> N
     assert not AchInboundFile.objects.exists()
 
 
+def test_an_upload_that_can_not_be_kept_is_refused_and_applies_nothing(finance: Client, ach: AchConfiguration) -> None:
+    ach.inbox.rename(ach.inbox.with_name("elsewhere"))
+    page = finance.post(UPLOAD, {"file": SimpleUploadedFile("returns.ach", bank_file()), "reason": "By mail"})
+    assert page.status_code == 409
+    assert "can not be kept in the inbox" in page.content.decode()
+    assert not AchInboundFile.objects.exists()
+
+
 def test_an_empty_upload_is_quarantined(finance: Client, ach: AchConfiguration) -> None:
     answer = finance.post(UPLOAD, {"file": a_file(b""), "reason": "By mail"}, follow=True)
     assert "the file is empty" in text(answer)

@@ -138,7 +138,7 @@ def test_what_the_banks_file_says_stands_in_the_dialog(wire: WireEntry, bank: Wi
     (bank.inbox / "n.xml").write_text(
         CAMT054.format(side="DBIT", status="BOOK", reference=wire.end_to_end_id).replace("70.00", "7000.00")
     )
-    inbox.read(bank.inbox, settled_after=0)
+    inbox.read(bank.inbox, whole_after=0)
     shown = as_role(Role.FINANCE).get(page(wire)).content.decode()
     assert 'value="IMAD-1"' in shown
     assert "booked: debit" in shown

@@ -126,7 +126,7 @@ def send(ours: WireConfiguration) -> Path:
 
 
 def hear(bank: MockBank) -> None:
-    inbox.read(bank.pickup, settled_after=0)
+    inbox.read(bank.pickup, whole_after=0)
     assert not [path for path in bank.pickup.iterdir() if not path.name.startswith(".")]
     assert not WireMessage.objects.exclude(fault="").exists()
 

@@ -1,5 +1,6 @@
 """What the bank sends: each file read once whatever it is called, each trace once, and a broken one kept out whole."""
 
+import shutil
 import stat
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +10,15 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 
 from rails import destinations, handover
-from rails.ach import handling, inbox
+from rails.ach import handling, inbox, intake
 from rails.ach.changes import CHANGES
 from rails.ach.configuration import AchConfiguration
+from rails.ach.intake import Arrived
 from rails.ach.rail import AchRail
 from rails.ach.returns import RETURNS, FollowUp, Stage
 from rails.base import Notice, RailOutcome
 from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchOutcome, Destination
+from rails.pickup import InboxUnusable, PickedUp
 from tests.factories import a_user
 from tests.rails.ach.bank import MONDAY, days_later, destination_of, looked, order, paid, pay, payee, sends
 from tests.rails.ach.samples import DATA, bank_file, changed, returned, spoil
@@ -312,7 +315,7 @@ def test_our_own_file_in_the_inbox_is_no_answer(ach: AchConfiguration) -> None:
 def test_a_file_that_is_still_being_written_is_left(ach: AchConfiguration) -> None:
     path = sends(ach, bank_file())
     path.touch()
-    assert not inbox.read(ach, now=MONDAY)
+    assert inbox.read(ach, now=MONDAY) == PickedUp(waiting=True)
     assert path.exists()
     assert not AchInboundFile.objects.exists()
 
@@ -360,6 +363,45 @@ def test_a_quarantined_upload_is_kept(ach: AchConfiguration) -> None:
     row, _ = inbox.upload(ach, name="x", content=b"x", user=officer, actor="finance1", reason="?", now=THURSDAY)
     assert row.faults
     assert (ach.inbox / ".quarantine" / row.sha256).read_bytes() == b"x"
+
+
+def test_an_upload_that_can_not_be_kept_applies_nothing(ach: AchConfiguration) -> None:
+    content = bank_file(("CCD", [returned("R03", trace=one_paid())]))
+    (ach.inbox / ".taken").write_bytes(b"in the way")
+    with pytest.raises(InboxUnusable):
+        inbox.upload(ach, name="x", content=content, user=a_user(), actor="finance1", reason="?", now=THURSDAY)
+    assert not AchInboundFile.objects.exists()
+
+
+def test_an_inbox_that_can_not_be_used_keeps_no_outcome_from_being_told(ach: AchConfiguration) -> None:
+    trace = one_paid()
+    sends(ach, bank_file(("CCD", [returned("R03", trace=trace)])))
+    looked(ach)
+    shutil.rmtree(ach.inbox / ".taken")
+    (ach.inbox / ".taken").write_bytes(b"in the way")
+    one_paid_later(2)
+    # The return is told; of the other one the bank could not have spoken.
+    assert [notice.outcome for notice in told(days_later(9))] == [RailOutcome.RETURNED]
+
+
+def test_a_file_that_fails_keeps_no_other_from_being_applied(
+    ach: AchConfiguration, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace, take_in = one_paid(), intake.take_in
+    sends(ach, b"a bug", "a.ach")
+    sends(ach, bank_file(("CCD", [returned("R03", trace=trace)])), "b.ach")
+
+    def fails(arrived: Arrived, **others: Any) -> Any:
+        if arrived.content == b"a bug":
+            raise ZeroDivisionError
+        return take_in(arrived, **others)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(intake, "take_in", fails)
+        assert [notice.outcome for notice in told(days_later(9))] == [RailOutcome.RETURNED]
+    assert "ZeroDivisionError" in caplog.text
+    # Nothing is lost: the next look reads it.
+    assert [file.name for file in looked(ach)] == ["b.ach", "a.ach"]
 
 
 def test_account_numbers_of_the_banks_files_are_stored_nowhere(ach: AchConfiguration, caplog: Any) -> None:
@@ -422,9 +464,10 @@ def test_a_file_that_answers_before_we_know_that_ours_went_out_waits(
         broken.setattr(handover, "hand_over", fails)
         pay(order(1, payee(), 100))
     trace = AchEntry.objects.get(milestone_id=1).trace_number
-    path = sends(ach, bank_file(("CCD", [returned("R03", trace=trace)])))
-    assert not inbox.read(ach, now=THURSDAY)
-    assert path.exists()
+    sends(ach, bank_file(("CCD", [returned("R03", trace=trace)])))
+    assert inbox.read(ach, now=THURSDAY).troubles == {
+        "returns.ach": "the file answers one of ours that was not handed over yet"
+    }
     assert not AchInboundFile.objects.exists()
     assert [notice.outcome for notice in told()] == [RailOutcome.RETURNED]
 

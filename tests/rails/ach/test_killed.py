@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
+from rails import pickup
 from rails.ach import files, inbox, items, rail
 from rails.ach.configuration import AchConfiguration
 from rails.ach.rail import AchRail
@@ -92,8 +93,10 @@ def test_killed_before_any_line_a_payment_reaches_the_bank_once(daily: AchConfig
     assert AchEntry.objects.filter(kind="PAYMENT").count() == AchFile.objects.count() == number
 
 
-@pytest.mark.parametrize("module", [inbox, items], ids=lambda module: module.__name__)
-def test_killed_before_any_line_a_file_of_the_bank_is_applied_once(daily: AchConfiguration, module: Any) -> None:
+@pytest.mark.parametrize(("module", "step"), [(pickup, _STEP), (inbox, 1), (items, _STEP)])
+def test_killed_before_any_line_a_file_of_the_bank_is_applied_once(
+    daily: AchConfiguration, module: Any, step: int
+) -> None:
     carrier, number, wanted = payee(), 0, []
     while True:
         number += 1
@@ -103,14 +106,16 @@ def test_killed_before_any_line_a_file_of_the_bank_is_applied_once(daily: AchCon
         sends(daily, content, f"{number}.ach")
         wanted.append(number)
         connections.close_all()
-        killed = killed_before_line(_STEP * number, [module], partial(_read_inbox, daily, now))
-        assert inbox.read(daily, now=now)
+        killed = killed_before_line(step * number, [module], partial(_read_inbox, daily, now))
+        assert inbox.read(daily, now=now).nothing_left
         if not killed:
             break
     assert number > 5
     assert AchInboundFile.objects.count() == AchInboundItem.objects.filter(standing="APPLIED").count() == number
     assert list(AchOutcome.objects.order_by("pk").values_list("entry__milestone_id", flat=True)) == wanted
     assert not [path for path in daily.inbox.iterdir() if not path.name.startswith(".")]
+    assert not list((daily.inbox / pickup.TAKEN).iterdir())
+    assert len(list((daily.inbox / pickup.Kept.DONE).iterdir())) == number
 
 
 def test_two_workers_in_one_window_make_one_file(daily: AchConfiguration) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from rails import pickup
 from rails.models import WireAnswer, WireEntry, WireEvidence, WireMessage
+from rails.pickup import TAKEN, Kept, PickedUp
 from rails.wire import bank_messages, inbox
 from rails.wire.bank_messages import MessageFault, parse
 from rails.wire.configuration import WireConfiguration
@@ -58,7 +60,7 @@ def put(bank: Path, content: str | bytes, name: str = "report.xml") -> Path:
 
 
 def look(bank: Path) -> int:
-    return inbox.read(bank, settled_after=0)
+    return inbox.read(bank, whole_after=0).read
 
 
 def said(bank: Path, content: str) -> list[WireEvidence]:
@@ -129,7 +131,7 @@ class TestReadingOnce:
             put(bank, content, name)
             assert look(bank) == 1
         assert WireMessage.objects.count() == WireEvidence.objects.count() == 1
-        assert [path.name for path in bank.iterdir()] == [inbox.DONE]
+        assert {path.name for path in bank.iterdir()} == {TAKEN, Kept.DONE}
 
     def test_a_crash_before_it_was_moved_away_changes_nothing(
         self, wire: WireEntry, bank: Path, monkeypatch: pytest.MonkeyPatch
@@ -140,7 +142,7 @@ class TestReadingOnce:
             def dies(*arguments: Any) -> None:
                 raise KeyboardInterrupt
 
-            crash.setattr(inbox, "_put_away", dies)
+            crash.setattr(pickup, "_put_away", dies)
             with pytest.raises(KeyboardInterrupt):
                 look(bank)
         look(bank)
@@ -148,14 +150,14 @@ class TestReadingOnce:
 
     def test_a_file_that_is_still_written_waits(self, wire: WireEntry, bank: Path) -> None:
         file = put(bank, CAMT054)
-        assert inbox.read(bank) == 0
+        assert inbox.read(bank) == PickedUp(waiting=True)
         os.utime(file, (1, 1))
-        assert inbox.read(bank) == 1
+        assert inbox.read(bank).read == 1
 
     def test_it_is_kept_where_nobody_else_reads_it(self, wire: WireEntry, bank: Path) -> None:
         put(bank, CAMT054.format(side="DBIT", status="BOOK", reference=wire.end_to_end_id)).chmod(0o644)
         look(bank)
-        (kept,) = (bank / inbox.DONE).iterdir()
+        (kept,) = (bank / Kept.DONE).iterdir()
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert stat.S_IMODE(kept.parent.stat().st_mode) == 0o700
 
@@ -171,7 +173,7 @@ class TestReadingOnce:
 
     def test_an_inbox_that_is_not_there_is_logged(self, bank: Path, caplog: pytest.LogCaptureFixture) -> None:
         assert look(bank / "gone") == 0
-        assert "can not be read" in caplog.text
+        assert "can not be opened" in caplog.text
 
 
 LAUGHS = """<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "haha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -216,7 +218,7 @@ class TestPuttingAside:
         if line is not None:
             assert row.fault_line == line
         assert not WireEvidence.objects.exists()
-        assert [path.name for path in bank.iterdir()] == [inbox.QUARANTINE]
+        assert {path.name for path in bank.iterdir()} == {TAKEN, Kept.QUARANTINE}
         assert "root:" not in row.fault
 
     def test_one_wrong_payment_keeps_out_the_whole_file(self, wire: WireEntry, bank: Path) -> None:
