@@ -42,7 +42,7 @@ _CANNOT: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
 
 
 class HandOverError(Exception):
-    """A file that is not handed over; nothing reached the bank by this call."""
+    """A file that is not handed over, as far as we know: handing it over again tells."""
 
 
 class SwitchedOff(HandOverError):
@@ -61,7 +61,7 @@ class NameTaken(HandOverError):
 
 
 class OutboxUnusable(HandOverError):
-    """The outbox is not there, or its staging directory is open to others."""
+    """The outbox is not there, its staging directory is open to others, or the disk refuses: it is full, read-only."""
 
 
 class NotStaged(HandOverError):
@@ -89,7 +89,7 @@ def check_name(name: str) -> str:
 def stage(outbox: Path, name: str, content: bytes) -> str:
     """Writes the file whole beside the outbox and returns its SHA-256; again with other content: the last one counts.
 
-    Raises NameRefused, NameTaken, OutboxUnusable.
+    What can not be written whole, as on a full disk, leaves nothing. Raises NameRefused, NameTaken, OutboxUnusable.
     """
     check_name(name)
     digest = hashlib.sha256(content).hexdigest()
@@ -98,8 +98,12 @@ def stage(outbox: Path, name: str, content: bytes) -> str:
             raise NameTaken(f"{name} lies in the outbox already")
         if _exists(name + RECEIPT, staging) and not _exists(name, staging):
             raise NameTaken(f"{name} was handed over before")
-        _write(name, content, staging)
-        _write(name + RECEIPT, digest.encode(), staging)
+        try:
+            _write(name, content, staging)
+            _write(name + RECEIPT, digest.encode(), staging)
+        except OSError:
+            _remove(name, staging)  # half staged is not staged, and it holds account numbers
+            raise
     return digest
 
 
@@ -159,11 +163,19 @@ def discard(outbox: Path, name: str) -> None:
         os.fsync(staging)
 
 
+def _remove(name: str, staging: int) -> None:
+    """What there is of a file, as far as the disk lets us: it was given up, and the error that was met is told."""
+    for each in (f"{name}{RECEIPT}", name, f".{name}{RECEIPT}", f".{name}"):
+        with suppress(OSError):
+            os.unlink(each, dir_fd=staging)
+
+
 @contextmanager
 def _opened(outbox: Path) -> Iterator[tuple[int, int]]:
     """The outbox and its staging directory, which nobody else may enter, as directory descriptors.
 
-    The outbox itself is never made here: under a lost mount a new one would swallow payments.
+    The outbox itself is never made here: under a lost mount a new one would swallow payments. Whatever the disk refuses
+    meanwhile is OutboxUnusable too: it is full, read-only, over its quota, gone.
     """
     try:
         out = os.open(outbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -173,6 +185,8 @@ def _opened(outbox: Path) -> Iterator[tuple[int, int]]:
         staging = _staging(out)
         try:
             yield out, staging
+        except OSError as error:
+            raise OutboxUnusable(f"the outbox can not be used: {error.strerror or error}") from error
         finally:
             os.close(staging)
     finally:

@@ -226,7 +226,9 @@ def check_approver(candidate: Candidate, facts: Facts, *, officer: Officer) -> N
     if facts.refused_by_hand:
         raise NotIndependent("You recorded that the provider had refused it; another officer must approve it.")
     if facts.said_it_came_back:
-        raise NotIndependent("You said that it was refused or came back; another officer must approve it.")
+        raise NotIndependent(
+            "You said that it was refused, came back or was to be taken back; another officer must approve it."
+        )
     approvals, own = approvals_of(candidate.settlement_id, facts.version, officer=officer)
     if own:
         raise AlreadyApprovedByYou(

@@ -136,16 +136,25 @@ PAID_THOUGH_REFUSED = """EXISTS (
                   AND n.outcome IN ('ACCEPTED', 'CONFIRMED', 'RETURNED')
             )"""
 
-# Whoever said that an attempt was refused or came back has no part in approving the next one (ADR 0051).
-SAID_IT_CAME_BACK = """(
-            EXISTS (SELECT 1 FROM rails_achentry e JOIN rails_achfile f ON f.id = e.file_id
-                    WHERE e.milestone_id = {settlement} AND f.refused_by_id = {officer})
-            OR EXISTS (SELECT 1 FROM rails_achentry e JOIN rails_achinbounditem t ON t.entry_id = e.id
-                       JOIN rails_achinboundfile f ON f.id = t.file_id
-                       WHERE e.milestone_id = {settlement} AND t.kind = 'RETURN' AND f.uploaded_by_id = {officer})
-            OR EXISTS (SELECT 1 FROM rails_wireentry e JOIN rails_wireanswer w ON w.entry_id = e.id
-                       WHERE e.milestone_id = {settlement} AND w.word IN ('REFUSED', 'RETURNED')
-                         AND w.said_by_id = {officer}))"""
+# Who said of a payment that it was refused, came back, or was to be taken back, and when: settlement, user, moment.
+SAYINGS = """
+    SELECT e.milestone_id, f.refused_by_id, f.refused_at
+        FROM rails_achentry e JOIN rails_achfile f ON f.id = e.file_id WHERE f.refused_by_id IS NOT NULL
+    UNION ALL SELECT e.milestone_id, f.uploaded_by_id, f.read_at
+        FROM rails_achentry e JOIN rails_achinbounditem t ON t.entry_id = e.id
+        JOIN rails_achinboundfile f ON f.id = t.file_id WHERE t.kind = 'RETURN' AND f.uploaded_by_id IS NOT NULL
+    UNION ALL SELECT e.milestone_id, t.dealt_by_id, t.dealt_at
+        FROM rails_achentry e JOIN rails_achinbounditem t ON t.entry_id = e.id
+        WHERE t.kind <> 'CHANGE' AND t.dealt_by_id IS NOT NULL
+    UNION ALL SELECT e.milestone_id, r.asked_by_id, r.asked_at
+        FROM rails_achentry e JOIN rails_achreversal r ON r.entry_id = e.id
+    UNION ALL SELECT e.milestone_id, w.said_by_id, w.said_at
+        FROM rails_wireentry e JOIN rails_wireanswer w ON w.entry_id = e.id WHERE w.word IN ('REFUSED', 'RETURNED')
+"""
+# They have no part in approving the next attempt (ADR 0051).
+SAID_IT_CAME_BACK = f"""EXISTS (
+            SELECT 1 FROM ({SAYINGS}) AS saying (settlement_id, user_id, said_at)
+            WHERE saying.settlement_id = {{settlement}} AND saying.user_id = {{officer}})"""
 
 # Every move that lets money go is authorised, and nothing stands in its way (SPEC section 6). A new settlement has no
 # hold yet, and SETTLEMENT_ROW has looked at its intent.
@@ -275,7 +284,7 @@ APPROVAL_ROW = Guard(
             {refuse("who recorded by hand that it was refused does not approve its next attempt")}
         END IF;
         IF {SAID_IT_CAME_BACK.format(settlement="s.id", officer="NEW.approver_id")} THEN
-            {refuse("who said that it was refused or came back does not approve its next attempt")}
+            {refuse("who said that it was refused, back or to be taken back does not approve its next attempt")}
         END IF;
         IF i.recipient_id IS NOT NULL THEN
             SELECT max(p.released_at) INTO last_payment

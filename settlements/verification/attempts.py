@@ -2,6 +2,7 @@
 
 from rails.books import CLEARING
 from rails.models.notice import BY_HAND
+from settlements.models.guards import SAYINGS
 from settlements.verification.differences import Rule, count, keep
 
 # The last attempt of each settlement (none: nulls), and what its status asks of it.
@@ -211,6 +212,15 @@ _PEOPLE = [
         JOIN settlements_approval p ON p.settlement_id = a.milestone_id AND p.decision = 'APPROVE'
             AND n.source = '{BY_HAND}' || p.approver_id AND p.created_at > n.created_at
         WHERE n.outcome = 'REFUSED' ORDER BY a.milestone_id
+        """,
+    ),
+    Rule(
+        "settlement {0}: user {1} said that it was refused, came back or was to be taken back, and approved what "
+        "followed",
+        f"""
+        SELECT p.settlement_id, p.approver_id FROM ({SAYINGS}) AS saying (settlement_id, user_id, said_at)
+        JOIN settlements_approval p ON p.settlement_id = saying.settlement_id AND p.approver_id = saying.user_id
+            AND p.decision = 'APPROVE' AND p.created_at > saying.said_at ORDER BY p.settlement_id
         """,
     ),
 ]

@@ -1,5 +1,7 @@
 """ACH from the event to the bank's file, to its silence or its answer; the books say the same at each step."""
 
+import errno
+import os
 from dataclasses import replace
 from datetime import datetime, time
 from pathlib import Path
@@ -9,13 +11,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 
-from rails import destinations, ledger, switches
+from rails import destinations, handover, ledger, switches
 from rails.accounts import AccountCode, AccountKey
 from rails.ach import handling, inbox, reversals
 from rails.ach.configuration import AchConfiguration
 from rails.ach.rail import AchRail
 from rails.base import Applied, Instruction, SettlementProvider
-from rails.models import AchEntry, AchFile, AchOutcome, RailAttempt, Recipient, ReversalReason
+from rails.models import AchEntry, AchFile, AchInboundItem, AchOutcome, RailAttempt, Recipient, ReversalReason
 from rails.money import Money
 from settlements import approvals, submitting, verify
 from settlements.models import AuditEvent, MilestoneSettlement
@@ -219,7 +221,7 @@ def test_whoever_refused_the_file_does_not_approve_the_next(
     assert hear(MONDAY) == {Applied.APPLIED: 1}
     with pytest.raises(approvals.NotIndependent):
         retry(settlement, clerk)
-    with pytest.raises(DatabaseError, match="came back does not approve"), transaction.atomic():
+    with pytest.raises(DatabaseError, match="does not approve its next"), transaction.atomic():
         approval_row(settlement, clerk)
 
 
@@ -232,7 +234,7 @@ def test_whoever_uploaded_the_return_does_not_approve_the_next(
     assert hear(days_later(2)) == {Applied.APPLIED: 1}
     with pytest.raises(approvals.NotIndependent):
         retry(settlement, clerk)
-    with pytest.raises(DatabaseError, match="came back does not approve"), transaction.atomic():
+    with pytest.raises(DatabaseError, match="does not approve its next"), transaction.atomic():
         approval_row(settlement, clerk)
 
 
@@ -253,6 +255,79 @@ def test_a_reversal_that_went_through_brings_it_back(bank: AchConfiguration, rec
     assert status(settlement) == S.RETURNED
     assert len(at_the_bank(bank)) == 2
     proven()
+
+
+def test_whoever_dealt_with_the_return_does_not_approve_the_next(
+    bank: AchConfiguration, recipient: Recipient, clerk: User
+) -> None:
+    settlement = sent(recipient)
+    late = returned("R03", trace=settlement.reference or "", amount_minor=700_000)
+    sends(bank, bank_file(("CCD", [late])))
+    hear(days_later(30))
+    item = AchInboundItem.objects.get(waits=True)
+    handling.deal_with(item.pk, reason="Our bank dishonored it", user=clerk, actor="user:c", now=days_later(31))
+    assert status(settlement) == S.RETURNED
+    with pytest.raises(approvals.NotIndependent):
+        retry(settlement, clerk)
+    with pytest.raises(DatabaseError, match="does not approve its next"), transaction.atomic():
+        approval_row(settlement, clerk)
+
+
+def test_whoever_dealt_with_a_notification_of_change_may_approve_the_next(
+    bank: AchConfiguration, recipient: Recipient, clerk: User
+) -> None:
+    settlement = sent(recipient)
+    trace = settlement.reference or ""
+    sends(bank, bank_file(("COR", [changed("C08", "99887766", trace=trace)])), "changes.ach")
+    sends(bank, bank_file(("CCD", [returned("R06", trace=trace, amount_minor=700_000)])))
+    hear(days_later(1))
+    item = AchInboundItem.objects.get(kind="CHANGE")
+    handling.deal_with(item.pk, reason="It asks for nothing", user=clerk, actor="user:c", now=days_later(1))
+    assert "on its way" in retry(settlement, clerk)
+
+
+def test_whoever_asked_for_the_reversal_does_not_approve_the_next(
+    bank: AchConfiguration, recipient: Recipient, clerk: User
+) -> None:
+    settlement = sent(recipient)
+    reversals.ask(
+        bank,
+        AchEntry.objects.get(milestone_id=settlement.pk, kind="PAYMENT").pk,
+        permitted_reason=ReversalReason.WRONG_AMOUNT,
+        reason="Typed wrongly",
+        user=clerk,
+        actor="user:c",
+        now=MONDAY,
+    )
+    hear(days_later(1))
+    hear(days_later(90))
+    assert status(settlement) == S.RETURNED
+    with pytest.raises(approvals.NotIndependent):
+        retry(settlement, clerk)
+    with pytest.raises(DatabaseError, match="does not approve its next"), transaction.atomic():
+        approval_row(settlement, clerk)
+    assert "on its way" in retry(settlement, a_user())
+
+
+def test_a_full_disk_is_told_with_what_waits_and_nothing_is_lost(
+    bank: AchConfiguration, recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releasing(recipient)
+    with monkeypatch.context() as full:
+        full.setattr(handover, "_write", no_space)
+        assert submit() == submitting.Report(not_yet=1)
+    attempt = RailAttempt.objects.get()
+    assert (attempt.state, attempt.submitted_at) == ("PREPARED", None)
+    assert "No space left on device" in attempt.error
+    assert not AchFile.objects.exists()
+    RailAttempt.objects.update(leased_until=None)
+    assert submit() == submitting.Report(accepted=1)
+    assert len(at_the_bank(bank)) == 1
+    proven()
+
+
+def no_space(*arguments: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_ach_pays_dollars_alone(bank: AchConfiguration, recipient: Recipient) -> None:

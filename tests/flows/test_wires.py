@@ -1,5 +1,7 @@
 """A wire from the event to the bank's word, and back: two officers, one file, and what a person takes down."""
 
+import errno
+import os
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 
-from rails import destinations, ledger, recipients, switches
+from rails import destinations, handover, ledger, recipients, switches
 from rails.accounts import AccountCode, AccountKey
 from rails.base import SettlementProvider
 from rails.models import RailAttempt, Recipient, WireAnswer, WireEntry, WireFile
@@ -240,6 +242,29 @@ class TestHandingOver:
         assert at_the_bank(bank) == []
 
 
+def test_a_full_disk_is_told_with_what_waits_and_nothing_is_lost(
+    bank: WireConfiguration, recipient: Recipient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settlement = waiting(recipient)
+    for _ in range(2):
+        approve(settlement, a_user())
+    with monkeypatch.context() as full:
+        full.setattr(handover, "_write", no_space)
+        assert submit() == submitting.Report(not_yet=1)
+    attempt = RailAttempt.objects.get()
+    assert (attempt.state, attempt.submitted_at) == ("PREPARED", None)
+    assert "No space left on device" in attempt.error
+    assert not WireFile.objects.exists()
+    RailAttempt.objects.update(leased_until=None)
+    assert submit() == submitting.Report(accepted=1)
+    assert len(at_the_bank(bank)) == 1
+    proven()
+
+
+def no_space(*arguments: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 class TestTheBanksWord:
     def test_confirmed_is_settled_under_the_banks_reference(self, recipient: Recipient, clerk: User) -> None:
         settlement, entry = sent(recipient)
@@ -266,8 +291,32 @@ class TestTheBanksWord:
         wires.refuse(entry.pk, bank_reference="RJCT-1", reason="AC04 closed account", user=clerk, now=now())
         with pytest.raises(approvals.NotIndependent):
             retry(settlement, clerk)
-        with pytest.raises(DatabaseError, match="came back does not approve"), transaction.atomic():
+        with pytest.raises(DatabaseError, match="does not approve its next"), transaction.atomic():
             approval_row(settlement, clerk)
+
+    def test_whoever_took_down_the_return_does_not_approve_the_next(self, recipient: Recipient, clerk: User) -> None:
+        settlement, entry = sent(recipient)
+        wires.confirm(entry.pk, bank_reference="A-1", reason="seen", user=a_user(), now=now())
+        wires.take_back(entry.pk, bank_reference="R-1", reason="AC04 closed account", user=clerk, now=now())
+        settlement.refresh_from_db()
+        assert settlement.status == S.RETURNED
+        with pytest.raises(approvals.NotIndependent):
+            retry(settlement, clerk)
+        with pytest.raises(DatabaseError, match="does not approve its next"), transaction.atomic():
+            approval_row(settlement, clerk)
+        for _ in range(2):
+            retry(settlement, a_user())
+        settlement.refresh_from_db()
+        assert settlement.status == S.RELEASING
+        proven()
+
+    def test_whoever_confirmed_it_may_approve_the_next_once_it_came_back(
+        self, recipient: Recipient, clerk: User
+    ) -> None:
+        settlement, entry = sent(recipient)
+        wires.confirm(entry.pk, bank_reference="A-1", reason="seen", user=clerk, now=now())
+        wires.take_back(entry.pk, bank_reference="R-1", reason="AC04 closed account", user=a_user(), now=now())
+        assert "another" in retry(settlement, clerk)
 
     @pytest.mark.parametrize("first", [wires.confirm, wires.refuse])
     @pytest.mark.parametrize("second", [wires.confirm, wires.refuse])
