@@ -138,6 +138,7 @@ SIDEBAR: Final = {
             "title": "Proof",
             "items": [
                 _list("Audit events", "settlements", "auditevent", "history"),
+                _list("Office events", "settlements", "officeevent", "work_history"),
                 _list("Approvals", "settlements", "approval", "verified_user"),
                 _list("Holds", "settlements", "hold", "front_hand"),
                 _list("Recipient edits", "rails", "recipientedit", "manage_history"),

@@ -31,17 +31,20 @@ _DECIDES: Final = frozenset({P.DECIDE_SETTLEMENT, P.HOLD_SETTLEMENT, P.ASSIGN_SE
 _MANAGES: Final = frozenset({P.CANCEL_INTENT, P.COMPLETE_INTENT, P.OVERSEE_DECISIONS, P.RESOLVE_PAYMENT})
 # Money on its way at a bank or provider: who confirms a destination is never who wrote it, whatever their role.
 _ON_RAILS: Final = frozenset({P.CONFIRM_DESTINATION, P.MANAGE_RAILS, P.HANDLE_BANK_FILES, P.CONFIRM_WIRE})
+# What leaves the house as a file, and what is final once it is signed off.
+_KEEPS_BOOKS: Final = frozenset({P.EXPORT_DATA, P.CLOSE_DAY, P.RESOLVE_DIFFERENCE})
 
 ROLES: Final[Mapping[Role, frozenset[P]]] = MappingProxyType(
     {
         Role.COMPLIANCE_OFFICER: _READS | _OPERATES | _DECIDES | {P.CONFIRM_DESTINATION, P.RESOLVE_PAYMENT},
-        Role.COMPLIANCE_MANAGER: _READS | _OPERATES | _DECIDES | _MANAGES | _ON_RAILS,
+        Role.COMPLIANCE_MANAGER: _READS | _OPERATES | _DECIDES | _MANAGES | _ON_RAILS | {P.EXPORT_DATA},
         Role.FINANCE: _READS
+        | _KEEPS_BOOKS
         | {P.COMPLETE_INTENT, P.ANNOTATE_SETTLEMENT, P.CONFIRM_DESTINATION, P.HANDLE_BANK_FILES, P.CONFIRM_WIRE},
         Role.OPERATIONS: _READS
         | _OPERATES
         | {P.CANCEL_INTENT, P.MANAGE_INTEGRATIONS, P.ANNOTATE_SETTLEMENT, P.MANAGE_RAILS, P.HANDLE_BANK_FILES},
-        Role.AUDITOR: _READS | {P.OVERSEE_DECISIONS},
+        Role.AUDITOR: _READS | {P.OVERSEE_DECISIONS, P.EXPORT_DATA},
     }
 )
 

@@ -32,6 +32,9 @@ class Permission(StrEnum):
     HANDLE_BANK_FILES = "handle_bank_files"
     CONFIRM_WIRE = "confirm_wire"
     RESOLVE_PAYMENT = "resolve_payment"
+    EXPORT_DATA = "export_data"
+    CLOSE_DAY = "close_day"
+    RESOLVE_DIFFERENCE = "resolve_difference"
 
     @property
     def full_name(self) -> str:
@@ -58,6 +61,7 @@ class Scope(StrEnum):
     RECIPIENTS_READ = "recipients:read"
     EVENTS_WRITE = "events:write"
     AUDIT_READ = "audit:read"
+    EXPORTS_READ = "exports:read"
     COMPLIANCE_READ = "compliance:read"
     COMPLIANCE_DECIDE = "compliance:decide"
     COMPLIANCE_HOLD = "compliance:hold"
@@ -78,6 +82,7 @@ PERMISSION_OF_SCOPE: Final[Mapping[Scope, Permission]] = MappingProxyType(
         Scope.RECIPIENTS_READ: Permission.READ_RECIPIENTS,
         Scope.EVENTS_WRITE: Permission.POST_EVENTS,
         Scope.AUDIT_READ: Permission.READ_AUDIT,
+        Scope.EXPORTS_READ: Permission.EXPORT_DATA,
         Scope.COMPLIANCE_READ: Permission.READ_QUEUE,
         Scope.COMPLIANCE_DECIDE: Permission.DECIDE_SETTLEMENT,
         Scope.COMPLIANCE_HOLD: Permission.HOLD_SETTLEMENT,

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from settlements.verification import attempts, books, chain, intents, releases, replay
+from settlements.verification import attempts, books, chain, intents, office, releases, replay
 
 CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("audit events are chained", chain.check),
+    ("office events are chained", office.check),
     ("settlements replay to what they are", replay.check),
     ("journal entries balance", books.check),
     ("settlements are out and booked once", releases.check),

@@ -6,6 +6,7 @@ from settlements.models.event_source import EventSource, SourceSecret
 from settlements.models.four_eyes_limit import FourEyesLimit
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.models.intent import IdempotencyKey, PaymentIntent, PaymentSchedule, PaymentScheduleItem
+from settlements.models.office_event import OfficeEvent
 from settlements.models.settlement import Approval, Hold, MilestoneSettlement
 from settlements.models.shipment_event import ShipmentEvent
 from settlements.models.subscriber import Delivery, Subscriber, SubscriberSecret
@@ -21,6 +22,7 @@ __all__ = [
     "Hold",
     "IdempotencyKey",
     "MilestoneSettlement",
+    "OfficeEvent",
     "PaymentIntent",
     "PaymentSchedule",
     "PaymentScheduleItem",

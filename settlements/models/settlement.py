@@ -67,6 +67,9 @@ class MilestoneSettlement(models.Model):
             ("handle_bank_files", "Can hand in the bank's files and reverse entries"),
             ("confirm_wire", "Can record the bank's word on a wire"),
             ("resolve_payment", "Can resolve failed and returned payments"),
+            ("export_data", "Can export settlements, reviews, attempts, audit trail and journal"),
+            ("close_day", "Can close days"),
+            ("resolve_difference", "Can resolve differences of the reconciliation"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["intent", "event_type"], name="one_settlement_per_intent_and_event"),

@@ -32,6 +32,7 @@ from settlements.statuses import (
 )
 from tests.compliance.conftest import logged_in
 from tests.rails.rows import a_row_of_each
+from tests.settlements.rows import office_rows
 
 # The pages of these are other people's: the queue is tested with itself.
 _OWN_PAGES = {"reviewqueue"}
@@ -58,6 +59,7 @@ def demo(settings, db):
     call_command("load_demo", verbosity=0)
     now = timezone.now()
     a_row_of_each(now)
+    office_rows(now)
     switches.turn_on(provider=SettlementProvider.INTERNAL_LEDGER, reason="test", actor="user:ops1", now=now)
     subscriber, _ = subscribers.create("tms", "https://tms.example.com/", actor="user:ops1", now=now)
     redelivery.ping(subscriber.pk, actor="user:ops1", now=now)

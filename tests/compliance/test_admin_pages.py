@@ -22,6 +22,7 @@ from settlements.models import IdempotencyKey, MilestoneSettlement, PaymentInten
 from settlements.permissions import Scope
 from tests.compliance.conftest import logged_in
 from tests.rails.rows import a_row_of_each
+from tests.settlements.rows import office_rows
 
 MODELS = [model for label in READABLE_APPS for model in apps.get_app_config(label).get_models()]
 LABELS = [model._meta.label for model in MODELS]
@@ -35,6 +36,7 @@ def demo(settings, db):
     call_command("load_demo", verbosity=0)
     now = timezone.now()
     a_row_of_each(now)
+    office_rows(now)
     switches.turn_on(provider=SettlementProvider.INTERNAL_LEDGER, reason="test", actor="test", now=now)
     intent = PaymentIntent.objects.earliest("pk")
     subscriber, _ = subscribers.create("tms", "https://tms.example.com/", actor="test", now=now)

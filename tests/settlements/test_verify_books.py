@@ -7,7 +7,7 @@ from pytest_django import Settings
 from rails.models import JournalEntry, RailAttempt
 from settlements import audit, lifecycle, release
 from settlements.lifecycle import Move
-from settlements.models import AuditEvent, MilestoneSettlement, PaymentIntent
+from settlements.models import AuditEvent, MilestoneSettlement, OfficeEvent, PaymentIntent
 from settlements.statuses import SettlementStatus as S
 from settlements.verification.intents import derived_status
 from tests.factories import (
@@ -38,6 +38,7 @@ class TestWhatIsSound:
         lines = verified().splitlines()
         assert [int(line.split()[0]) for line in lines[:-1]] == [
             AuditEvent.objects.count(),
+            OfficeEvent.objects.count(),
             MilestoneSettlement.objects.count(),
             JournalEntry.objects.count(),
             MilestoneSettlement.objects.filter(status__in=["APPROVED", "SETTLED"]).count(),
