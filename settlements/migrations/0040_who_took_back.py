@@ -9,7 +9,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('settlements', '0032_nobody_pays_twice'),
+        ('settlements', '0033_office_events'),
     ]
 
     operations = [
