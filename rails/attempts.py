@@ -13,6 +13,8 @@ from rails.models.attempt import AttemptState
 from rails.money import Money
 
 LONGEST_ERROR: Final = 2_000
+# Why something is not handed over, as the end of a sentence.
+PAID_BEFORE: Final = "the provider says that it paid an earlier attempt"
 
 # The recipients are locked first, so that no destination changes between the look and the commit.
 _LOCK_RECIPIENTS = "SELECT id FROM rails_recipient WHERE id = ANY(%s::bigint[]) ORDER BY id FOR SHARE"
@@ -42,8 +44,9 @@ _PREPARE = f"""
 """
 
 # While the rail or the recipient is switched off nothing is handed in, not even what was handed in before: the rail
-# would hand it over if it found nothing. What was never handed over also waits for its window, and for its destination;
-# what may have been is only looked up once its destination can not be paid.
+# would hand it over if it found nothing. What was never handed over also waits for its window, and for its destination,
+# and stays where an earlier attempt is said to be paid; what may have been is only looked up once its destination can
+# not be paid.
 _CLAIM = """
     UPDATE rails_railattempt a SET state = 'SUBMITTED', tries = a.tries + 1,
         submitted_at = coalesce(a.submitted_at, clock_timestamp()),
@@ -55,6 +58,7 @@ _CLAIM = """
         WHERE own.provider = %(provider)s AND own.question = '' AND own.state IN ('PREPARED', 'SUBMITTED')
           AND CASE WHEN own.state = 'SUBMITTED' THEN true WHEN NOT %(open)s::boolean THEN false
               WHEN own.currency <> ALL(%(currencies)s::text[]) THEN false
+              WHEN own.number > 1 AND rails_paid_though_refused(own.milestone_id) THEN false
               ELSE rails_destination_of(own.recipient_id, lower(own.provider)) = own.destination_id END
           AND (own.leased_until IS NULL OR own.leased_until < clock_timestamp())
           AND r.payouts_enabled AND coalesce(w.enabled, true)
@@ -66,10 +70,17 @@ _CLAIM = """
         claimed.submitted_at, clock_timestamp() - claimed.submitted_at,
         rails_destination_of(a.recipient_id, lower(a.provider)) IS DISTINCT FROM a.destination_id, a.tries
 """
-# Its destination is out of force, so it can not be handed over as it was written.
+# Asked when the claimed ones are locked, so a word about an earlier one is seen, or comes when this one is under way.
+_PAID_BEFORE = """
+    SELECT wanted.milestone_id FROM unnest(%s::bigint[]) AS wanted (milestone_id)
+    WHERE rails_paid_though_refused(wanted.milestone_id)
+"""
+# Its destination is out of force, or an earlier one is said to be paid: it can not be handed over as it was written.
 _OUTDATED = """
-    SELECT a.milestone_id, a.number FROM rails_railattempt a JOIN rails_destination d ON d.id = a.destination_id
-    WHERE a.provider = %s AND a.state = 'PREPARED' AND a.submitted_at IS NULL AND d.state <> 'ACTIVE'
+    SELECT a.milestone_id, a.number, d.state = 'ACTIVE'
+    FROM rails_railattempt a JOIN rails_destination d ON d.id = a.destination_id
+    WHERE a.provider = %s AND a.state = 'PREPARED' AND a.submitted_at IS NULL
+      AND (d.state <> 'ACTIVE' OR (a.number > 1 AND rails_paid_though_refused(a.milestone_id)))
     ORDER BY a.milestone_id LIMIT %s::bigint
 """
 _ANSWERED = """
@@ -212,6 +223,7 @@ def claim(
             },
         )
         rows = cursor.fetchall()
+    paid_before = paid_though_refused([row[0] for row in rows if row[1] > 1])
     return sorted(
         (
             Claimed(
@@ -223,7 +235,7 @@ def claim(
                     destination_id=destination_id,
                     submitted_at=submitted_at,
                     waiting=waiting,
-                    look_up_only=look_up_only,
+                    look_up_only=look_up_only or milestone_id in paid_before,
                 ),
                 tries,
             )
@@ -244,11 +256,23 @@ def claim(
     )
 
 
-def outdated(provider: SettlementProvider, *, limit: int) -> list[tuple[int, int]]:
-    """(milestone, number) of attempts that were never handed over and whose destination was replaced or closed."""
+def outdated(provider: SettlementProvider, *, limit: int) -> list[tuple[int, int, str]]:
+    """(milestone, number, why) of attempts that were never handed over and may not be any more."""
     with connection.cursor() as cursor:
         cursor.execute(_OUTDATED, [provider.value, limit])
-        return [(milestone_id, number) for milestone_id, number in cursor.fetchall()]
+        return [
+            (milestone_id, number, PAID_BEFORE if in_force else "the recipient's destination was replaced or closed")
+            for milestone_id, number, in_force in cursor.fetchall()
+        ]
+
+
+def paid_though_refused(milestone_ids: Collection[int]) -> set[int]:
+    """The milestones of which a provider says that it paid an attempt that we hold for over."""
+    if not milestone_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_PAID_BEFORE, [sorted(set(milestone_ids))])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def leave(unanswered: Sequence[Unanswered]) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from rails.money import CurrencyMismatch, Money
 
@@ -34,6 +34,12 @@ class RailOutcome(StrEnum):
     CONFIRMED = "CONFIRMED"
     RETURNED = "RETURNED"
     PAYOUT_FAILED = "PAYOUT_FAILED"
+
+
+# What says that the provider took the money, whatever became of it afterwards.
+SAYS_PAID: Final = frozenset(
+    {RailOutcome.ACCEPTED, RailOutcome.CONFIRMED, RailOutcome.PAYOUT_FAILED, RailOutcome.RETURNED}
+)
 
 
 class Applied(StrEnum):
@@ -81,7 +87,8 @@ class Instruction:
     `destination_id` is the one that the attempt has frozen (None: the recipient's usable one of now). `submitted_at`
     says when the instruction was first handed to the provider: a rail that reads it looks the payment up before
     anything else. `waiting` is how long ago that was by the clock that wrote it (None: not told). `look_up_only`: its
-    destination may not be paid any more, or not now: what became of it is looked up, and nothing is handed over.
+    destination may not be paid any more, or not now, or an earlier attempt is said to be paid: what became of it is
+    looked up, and nothing is handed over.
     """
 
     milestone_id: int

@@ -46,6 +46,7 @@ def take_down(told: Sequence[Told], *, now: datetime) -> None:
             applied=each.applied.value,
             reference=each.notice.reference_id,
             amount_minor=None if each.notice.amount is None else each.notice.amount.minor,
+            currency="" if each.notice.amount is None else each.notice.amount.currency,
             reason=each.notice.reason[:LONGEST_ERROR],
             occurred_at=each.notice.occurred_at,
             created_at=now,

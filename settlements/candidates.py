@@ -10,9 +10,10 @@ import orjson
 from django.db import connection
 
 from rails import registry
+from rails.attempts import PAID_BEFORE
 from rails.money import Money
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
-from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
+from settlements.statuses import LIVE_TOKEN_STATUSES, WENT_OUT, EventType, Origin, ReleaseStrategy, SettlementStatus
 
 # Which intents an event reaches: the platform's all, a carrier's those of its own tokens, with the types it may post.
 # Aliases: src the event's source, e the event, t the intent's token.
@@ -55,6 +56,24 @@ DESTINATION_OBSTACLE = """CASE WHEN {rail} = 'internal_ledger' THEN ''
     ELSE rails_destination_obstacle({recipient}, {rail}) END"""
 _DESTINATION = DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")
 
+# Whether a provider says that it paid what failed or came back: nobody pays that again. Alias: s.
+PAID_THOUGH_REFUSED = "(s.status IN ('FAILED', 'RETURNED') AND rails_paid_though_refused(s.id))"
+HELD = "EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL)"
+
+# The same as `Candidate.obstacle`, for a list of them. Aliases: s, i its intent, r its recipient, w its rail's switch.
+OBSTACLE = f"""CASE
+    WHEN {PAID_THOUGH_REFUSED} THEN '{PAID_BEFORE}'
+    WHEN {HELD} THEN 'on hold'
+    WHEN s.rail <> ALL(%(rails)s::text[]) THEN 'rail ' || s.rail || ' is not set up'
+    WHEN NOT coalesce(w.enabled, true) THEN 'rail ' || s.rail || ' is switched off'
+    WHEN NOT coalesce(r.payouts_enabled, true) THEN 'payouts to the recipient are switched off'
+    ELSE {_DESTINATION} END"""
+# Whether only people authorise it, and too few have. Alias: s.
+LACKS_PEOPLE = f"""(
+    (s.strategy IN ('MANUAL_REVIEW', 'PENDING') OR s.rail = 'wire' OR s.status IN ('FAILED', 'RETURNED'))
+    AND {APPROVALS} < s.approvals_required
+)"""
+
 # Due and approvals are judged by the database's clock and by what the settlement is at this moment.
 _CANDIDATES = f"""
     SELECT s.id, s.intent_id, s.event_type, s.amount_minor, s.currency, s.status, s.strategy, s.origin, s.rail,
@@ -62,7 +81,7 @@ _CANDIDATES = f"""
            s.settlement_delayed_until <= clock_timestamp(), s.settlement_delayed_until,
            coalesce(e.received_at, s.created_at), s.blocked_reason,
            {APPROVALS}, s.approvals_required, s.risk_score, s.inputs,
-           EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL),
+           {HELD}, {PAID_THOUGH_REFUSED},
            coalesce(r.payouts_enabled, true), coalesce(w.enabled, true), {_DESTINATION},
            i.shipment_id
     FROM settlements_milestonesettlement s
@@ -103,6 +122,7 @@ class Candidate:
     decided_score: Decimal | None
     decided_on: dict[str, str | None]
     held: bool
+    paid_though_refused: bool
     recipient_usable: bool
     rail_on: bool
     destination_obstacle: str
@@ -138,12 +158,12 @@ class Candidate:
     @property
     def went_out_before(self) -> bool:
         """Whether a provider refused it or sent it back, so that only people let it go again."""
-        return self.status in {SettlementStatus.FAILED, SettlementStatus.RETURNED}
+        return self.status in WENT_OUT
 
     @property
     def obstacle(self) -> str:
         """Why an authorised release may not go now; empty when it may."""
-        return obstacle(
+        return (PAID_BEFORE if self.paid_though_refused else "") or obstacle(
             held=self.held,
             rail=self.rail,
             rail_on=self.rail_on,
@@ -189,8 +209,8 @@ def _candidate(*row: Any) -> Candidate:
     (
         settlement_id, intent_id, event_type, amount_minor, currency, status, strategy, origin, rail,
         recipient_id, cancelled, snapshot, current, token_status, due, delayed_until, received_at, blocked_reason,
-        approvals, required, decided_score, decided_on, held, recipient_usable, rail_on, destination_obstacle,
-        shipment_pk,
+        approvals, required, decided_score, decided_on, held, paid_though_refused, recipient_usable, rail_on,
+        destination_obstacle, shipment_pk,
     ) = row  # fmt: skip
     return Candidate(
         settlement_id=settlement_id,
@@ -213,6 +233,7 @@ def _candidate(*row: Any) -> Candidate:
         decided_score=decided_score,
         decided_on=orjson.loads(decided_on),
         held=held,
+        paid_though_refused=paid_though_refused,
         recipient_usable=recipient_usable,
         rail_on=rail_on,
         destination_obstacle=destination_obstacle,

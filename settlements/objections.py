@@ -11,11 +11,11 @@ from settlements import candidates
 from settlements.candidates import Candidate
 from settlements.models import guards
 from settlements.refusals import Kind, Refusal
-from settlements.statuses import Channel, SettlementStatus
+from settlements.statuses import WENT_OUT, Channel, SettlementStatus
 
 # What a decision of the review queue is about, and what one about money that went out before is about.
 TO_DECIDE: Final = frozenset({SettlementStatus.PENDING, SettlementStatus.DELAYED})
-TO_RESOLVE: Final = frozenset({SettlementStatus.FAILED, SettlementStatus.RETURNED})
+TO_RESOLVE: Final = WENT_OUT
 
 # FOR SHARE on the recipient: an edit waits until this decision is committed, and then voids it.
 _LOCK_RECIPIENT = """
@@ -37,7 +37,7 @@ _FACTS = f"""
            EXISTS (SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
                    WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED' AND n.source = %(by_hand)s),
            {guards.SAID_IT_CAME_BACK.format(settlement="s.id", officer="%(officer)s")},
-           {guards.PAID_THOUGH_REFUSED.format(settlement="s.id")}
+           rails_paid_though_refused(s.id)
     FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
     WHERE s.id = %(settlement)s
 """

@@ -17,6 +17,7 @@ from rails.money import Money
 from rails.notices import Told
 from settlements import audit, lifecycle, provider_words, sending
 from settlements.provider_words import Case, Next
+from settlements.statuses import WENT_OUT, SettlementStatus
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +36,21 @@ _FIND = """
             ON a.provider = told.provider AND a.reference = told.reference
         WHERE told.milestone_id IS NULL AND told.reference <> ''
     )
-    SELECT found.place, found.id, i.shipment_id FROM found
+    SELECT found.place, found.id, i.shipment_id, found.milestone_id FROM found
     JOIN settlements_milestonesettlement s ON s.id = found.milestone_id
     JOIN settlements_paymentintent i ON i.id = s.intent_id
 """
 _LOCK = "SELECT id FROM settlements_shipment WHERE id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE"
+# All attempts of each milestone, the latest first: whoever claims one has it already, and looks at those before it.
 _CASES = """
     SELECT a.id, a.milestone_id, a.number, a.provider, a.state, a.reference, a.amount_minor, a.currency,
         a.recipient_id, a.returned_minor, s.intent_id, a.submitted_at IS NOT NULL, a.tries
     FROM rails_railattempt a JOIN settlements_milestonesettlement s ON s.id = a.milestone_id
-    WHERE a.id = ANY(%s::bigint[]) FOR NO KEY UPDATE OF a
+    WHERE a.milestone_id = ANY(%s::bigint[]) ORDER BY a.milestone_id, a.number DESC FOR NO KEY UPDATE OF a
+"""
+_CONTRADICTED = """
+    SELECT s.id, s.intent_id, s.status, s.blocked_reason <> '', rails_paid_though_refused(s.id)
+    FROM settlements_milestonesettlement s WHERE s.id = ANY(%s::bigint[]) ORDER BY s.id
 """
 
 
@@ -105,7 +111,52 @@ class _Application:
             ],
             now=self.now,
         )
+        self._after_contradictions(
+            [(self.cases[attempt_id], self.told[place]) for attempt_id, place in new if self._contradicts(place)]
+        )
         return self.results
+
+    def _contradicts(self, place: int) -> bool:
+        return self.results[place] is Applied.CONTRADICTED
+
+    def _after_contradictions(self, contradictions: Sequence[tuple[Case, Notice]]) -> None:
+        """They are part of the history, and what would be paid a second time by them goes no further.
+
+        An attempt that was not handed over yet is withdrawn; what people approved before they knew is void.
+        """
+        if not contradictions:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(_CONTRADICTED, [sorted({case.milestone_id for case, _ in contradictions})])
+            found = {row[0]: row[1:] for row in cursor.fetchall()}
+        audit.record(
+            [
+                provider_words.contradiction(case, notice, status=found[case.milestone_id][1], actor=self.actor)
+                for case, notice in contradictions
+            ],
+            now=self.now,
+        )
+        barred = {milestone_id for milestone_id, (*_, is_barred) in found.items() if is_barred}
+        withdrawn = []
+        for case in list(self.cases.values()):
+            if case.milestone_id in barred and case.state is AttemptState.PREPARED:
+                notice = provider_words.withdrawal(case, now=self.now)
+                following = provider_words.following(case, notice)
+                if not isinstance(following, Applied):
+                    withdrawn.append((case, notice, following))
+        self._execute(withdrawn)
+        notices.take_down(
+            [Told(case.attempt_id, notice, Applied.APPLIED) for case, notice, _ in withdrawn], now=self.now
+        )
+        lifecycle.block(
+            [
+                (milestone_id, intent_id, SettlementStatus(status), "")
+                for milestone_id, (intent_id, status, is_blocked, _) in found.items()
+                if is_blocked and milestone_id in barred and SettlementStatus(status) in WENT_OUT
+            ],
+            actor=self.actor,
+            now=self.now,
+        )
 
     def _lock_and_read(self) -> None:
         rows = [
@@ -121,10 +172,10 @@ class _Application:
         with connection.cursor() as cursor:
             cursor.execute(_FIND, [orjson.dumps(rows).decode()])
             found = sorted(cursor.fetchall())
-            cursor.execute(_LOCK, [sorted({shipment_pk for _, _, shipment_pk in found})])
-            cursor.execute(_CASES, [sorted({attempt_id for _, attempt_id, _ in found})])
+            cursor.execute(_LOCK, [sorted({shipment_pk for _, _, shipment_pk, _ in found})])
+            cursor.execute(_CASES, [sorted({milestone_id for _, _, _, milestone_id in found})])
             self.cases = {row[0]: _case(*row) for row in cursor.fetchall()}
-        for place, attempt_id, _ in found:
+        for place, attempt_id, _, _ in found:
             self.waiting.setdefault(attempt_id, []).append(place)
 
     def _round(self) -> list[tuple[Case, Notice, Next]]:

@@ -1,9 +1,10 @@
 """What a provider's word changes next, as an attempt stands: the rules, without a database."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
-from rails.attempts import Step
+from rails.attempts import PAID_BEFORE, Step
 from rails.base import Applied, Notice, RailOutcome, SettlementProvider
 from rails.books import Movement
 from rails.models.attempt import OPEN, AttemptState
@@ -181,6 +182,40 @@ def partly_back(case: Case, notice: Notice, step: Next, *, actor: str) -> audit.
         to_status=status.value,
         reason=notice.reason,
         data=_data(case, notice, step),
+    )
+
+
+def contradiction(case: Case, notice: Notice, *, status: str, actor: str) -> audit.Draft:
+    """A word that can not be true of the attempt, for the history; nothing moves by it."""
+    return audit.Draft(
+        intent_id=case.intent_id,
+        settlement_id=case.milestone_id,
+        action="provider_contradicts",
+        triggered_by=actor,
+        from_status=status,
+        to_status=status,
+        reason=notice.reason,
+        data={
+            "provider": case.provider.value,
+            "attempt": case.number,
+            "attempt_state": case.state.value,
+            "says": notice.outcome.value,
+            "their_reference": notice.reference_id,
+            "source": notice.source,
+        },
+    )
+
+
+def withdrawal(case: Case, *, now: datetime) -> Notice:
+    """Our own word that an attempt is not handed over, for an earlier one is said to be paid."""
+    return Notice(
+        provider=case.provider,
+        outcome=RailOutcome.WITHDRAWN,
+        source="withdrawal by a contradiction",
+        occurred_at=now,
+        milestone_id=case.milestone_id,
+        attempt_number=case.number,
+        reason=f"Withdrawn before it was handed over: {PAID_BEFORE}",
     )
 
 

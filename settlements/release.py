@@ -14,7 +14,7 @@ from settlements.candidates import Candidate
 from settlements.lifecycle import Move
 from settlements.policy import Decision
 from settlements.sending import Payment
-from settlements.statuses import ReleaseStrategy, SettlementStatus
+from settlements.statuses import WENT_OUT, ReleaseStrategy, SettlementStatus
 
 logger = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ SWEEPER = "sweep"
 LEFT = frozenset({SettlementStatus.APPROVED, SettlementStatus.RELEASING})
 _RELEASING: Final = SettlementStatus.RELEASING
 _APPROVED: Final = SettlementStatus.APPROVED
-_WENT_OUT: Final = frozenset({SettlementStatus.FAILED, SettlementStatus.RETURNED})
 
 # Only what can go now: a held, blocked or cancelled one must not fill the batch before those that can.
 _CAN_GO = f"""(
     s.rail = ANY(%(rails)s::text[]) AND coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true)
     AND {candidates.DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")} = ''
+    AND NOT {candidates.PAID_THOUGH_REFUSED}
 )"""
 _WAITING = """
     FROM settlements_milestonesettlement s
@@ -41,24 +41,22 @@ _WAITING = """
     LEFT JOIN rails_recipient r ON r.id = i.recipient_id
     LEFT JOIN rails_railswitch w ON w.rail = upper(s.rail)
 """
-_DUE = f"""
+_OVERDUE = f"""
     {_WAITING}
     WHERE (s.status = 'DELAYED' OR (s.status IN ('PENDING', 'FAILED', 'RETURNED') AND s.blocked_reason <> ''))
       AND coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) <= now()
-      AND {_CAN_GO}
-      AND NOT EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL)
 """
+_DUE = f"{_OVERDUE} AND {_CAN_GO} AND NOT {candidates.HELD}"
 _FIRST = "ORDER BY coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) LIMIT %(limit)s"
 _DUE_ONES = f"SELECT s.id, p.id {_DUE} {_FIRST}"
 _LOCK_DUE = f"SELECT p.id {_DUE} {_FIRST} FOR UPDATE OF p SKIP LOCKED"
 # Read after the locks are held, so that nothing another worker has just released is seen as waiting.
 _DUE_OF_LOCKED = f"SELECT s.id {_DUE} AND p.id = ANY(%(shipments)s::bigint[]) {_FIRST}"
-_OVERDUE_AND_BLOCKED = f"""
-    SELECT s.id
-    {_WAITING}
-    WHERE s.status = 'DELAYED' AND s.blocked_reason = ''
-      AND coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) <= now()
-      AND NOT {_CAN_GO}
+# What can not go and says nothing of it, or something that is no longer so.
+_BLOCKED_ANEW = f"""
+    SELECT s.id {_OVERDUE}
+      AND (NOT {_CAN_GO} OR (s.blocked_reason <> '' AND {candidates.HELD}))
+      AND (s.blocked_reason <> {candidates.OBSTACLE} OR (s.blocked_reason <> '' AND {candidates.LACKS_PEOPLE}))
     ORDER BY p.id LIMIT %(limit)s FOR UPDATE OF p SKIP LOCKED
 """
 _PUT_OFF = """
@@ -120,7 +118,7 @@ def release(
         else:
             going.append(candidate)
     paid = _send(going, actor=actor, reason=reason, approved_by=approved_by, now=now)
-    claims = {move.settlement_id: _claimed(move) for move in paid if move.old in _WENT_OUT and move.new is _APPROVED}
+    claims = {move.settlement_id: _claimed(move) for move in paid if move.old in WENT_OUT and move.new is _APPROVED}
     lifecycle.transition([*moves, *(claims.get(move.settlement_id, move) for move in paid)], now=now)
     lifecycle.transition([replace(move, old=_RELEASING) for move in paid if move.settlement_id in claims], now=now)
     lifecycle.block(blocked, actor=actor, now=now)
@@ -227,11 +225,20 @@ def _claim(limit: int) -> list[int]:
 
 def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_OVERDUE_AND_BLOCKED, _asked(limit))
+        cursor.execute(_BLOCKED_ANEW, _asked(limit))
         ids = [row[0] for row in cursor.fetchall()]
-    blocked = [each for each in candidates.read(ids) if each.obstacle] if ids else []
-    rows = [(each.settlement_id, each.intent_id, each.status, each.obstacle) for each in blocked]
+    blocked = [(each, _waits_for(each)) for each in (candidates.read(ids) if ids else [])]
+    rows = [
+        (each.settlement_id, each.intent_id, each.status, why) for each, why in blocked if why != each.blocked_reason
+    ]
     lifecycle.block(rows, actor=SWEEPER, now=now)
+
+
+def _waits_for(candidate: Candidate) -> str:
+    """What an authorised release waits for; nothing where it is not authorised, so that no list has it for waiting."""
+    if _only_early(candidate) and not candidate.intent_cancelled:
+        return candidate.blocked_reason
+    return candidate.obstacle if candidate.authorised and not candidate.intent_cancelled else ""
 
 
 def _asked(limit: int) -> dict[str, Any]:

@@ -149,6 +149,9 @@ class DeliveryState(StrEnum):
 
 LIVE_TOKEN_STATUSES = frozenset({"active", "locked"})
 
+# What a provider refused or sent back: only people let it go out again.
+WENT_OUT = frozenset({SettlementStatus.FAILED, SettlementStatus.RETURNED})
+
 EVENT_WORDS: tuple[str, ...] = (*EventType, *StoredEventType)
 # News of the platform as a whole: no carrier is told of it, and whoever wants it says so.
 PLATFORM_NEWS: tuple[News, ...] = (News.REVIEW_DIGEST,)

@@ -130,16 +130,20 @@ def hear(rail: RemoteRail, *, clock: Callable[[], datetime]) -> dict[Applied, in
 
 
 def _withdraw_outdated(rail: RemoteRail, *, now: datetime) -> Report:
-    """What was never handed over, and whose destination is out of force, goes back to people."""
+    """What was never handed over, and may not be any more, goes back to people."""
     withdrawals = [
-        _notice(rail, attempt, RailOutcome.WITHDRAWN, reason=_OUTDATED, source="withdrawal by the submitter", at=now)
-        for attempt in attempts.outdated(rail.get_provider(), limit=BATCH)
+        _notice(
+            rail,
+            (milestone_id, number),
+            RailOutcome.WITHDRAWN,
+            reason=f"Withdrawn before it was handed over: {why}",
+            source="withdrawal by the submitter",
+            at=now,
+        )
+        for milestone_id, number, why in attempts.outdated(rail.get_provider(), limit=BATCH)
     ]
     applied = outcomes.apply(withdrawals, actor=_actor(rail), now=now)
     return Report(refused=sum(each is Applied.APPLIED for each in applied))
-
-
-_OUTDATED: Final = "Withdrawn before it was handed over: the recipient's destination was replaced or closed"
 
 
 def _notice(

@@ -1,6 +1,6 @@
 """Which of the instructions become entries now, which are entries already, and which can not be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import connection
@@ -10,6 +10,7 @@ from rails.ach.calendar import Window
 from rails.ach.configuration import AchConfiguration
 from rails.ach.payments import CURRENCY, Payment, Unpayable, of_instruction
 from rails.ach.writer import MAX_FILE_MINOR
+from rails.attempts import PAID_BEFORE
 from rails.base import Answer, Instruction, NotYet, SettlementProvider, SettlementResult
 from rails.models import AchEntry, AchFate, Destination, DestinationState
 from rails.money import Money
@@ -37,9 +38,13 @@ def gather(
     instructions: Sequence[Instruction],
     known: Iterable[AchEntry],
     window: Window | None,
+    barred: Collection[int] = (),
 ) -> Gathered:
-    """Judges each instruction by itself: one that is refused leaves the others. Unseals account numbers."""
-    return _Gathering(configuration, instructions, list(known), window).run()
+    """Judges each instruction by itself: one that is refused leaves the others. Unseals account numbers.
+
+    `barred`: milestones of which a provider says that it paid an earlier attempt; nothing new is made of them.
+    """
+    return _Gathering(configuration, instructions, list(known), window, barred).run()
 
 
 class _Gathering:
@@ -49,10 +54,12 @@ class _Gathering:
         instructions: Sequence[Instruction],
         known: Sequence[AchEntry],
         window: Window | None,
+        barred: Collection[int],
     ) -> None:
         self.configuration = configuration
         self.instructions = instructions
         self.window = window
+        self.barred = barred
         self.amounts: dict[Attempt, Money] = {}
         self.out: dict[int, str] = {}
         self.total = 0
@@ -85,6 +92,8 @@ class _Gathering:
         if instruction.milestone_id in self.out:
             error = f"ACH entry {self.out[instruction.milestone_id]} of the same milestone has not come back"
             return SettlementResult.refused(_ACH, error=error)
+        if instruction.milestone_id in self.barred:
+            return SettlementResult.refused(_ACH, error=f"Not handed over: {PAID_BEFORE}")
         try:
             payment = of_instruction(instruction, self.places.of(instruction))
         except Unpayable as error:

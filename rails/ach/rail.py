@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import IntegrityError
 
+from rails import attempts
 from rails.ach import files, inbox, payments, reversals, words
 from rails.ach.configuration import AchConfiguration
 from rails.ach.gathering import Attempt, Gathered, Verdict, gather
@@ -71,7 +72,9 @@ class AchRail(RemoteRail):
         configuration = configured()
         milestone_ids = [instruction.milestone_id for instruction in instructions]
         window = configuration.timetable.open_window(moment)
-        gathered = gather(configuration, instructions, files.of_milestones(milestone_ids), window)
+        known = files.of_milestones(milestone_ids)
+        barred = attempts.paid_though_refused([each.milestone_id for each in instructions if each.attempt_number > 1])
+        gathered = gather(configuration, instructions, known, window, barred)
         not_made = _make(configuration, gathered, now=moment) if gathered.payments else None
         known = files.of_milestones(milestone_ids)
         not_finished = finish_staged(configuration, {entry.file_id: entry.file for entry in known}, now=moment)

@@ -58,6 +58,9 @@ ONE_AT_A_TIME = f"""
             {_refuse("ACH entry %: its attempt is not being submitted so", "NEW.trace_number")}
         END IF;
     END IF;
+    IF NEW.kind = 'PAYMENT' AND NEW.attempt_number > 1 AND rails_paid_though_refused(NEW.milestone_id) THEN
+        {_refuse("ACH entry %: the provider says that it paid an earlier attempt", "NEW.trace_number")}
+    END IF;
     IF NEW.kind = 'PAYMENT' AND EXISTS (
         SELECT 1 FROM rails_achentry earlier WHERE earlier.milestone_id = NEW.milestone_id AND earlier.kind = 'PAYMENT'
         AND NOT EXISTS (

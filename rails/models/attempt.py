@@ -45,6 +45,17 @@ def _refuse(sentence: str) -> str:
     return f"RAISE EXCEPTION {words} USING ERRCODE = 'check_violation';"
 
 
+# Those before it are locked, so that whoever takes down a word about one of them is seen, or sees this one.
+_NOT_PAID_BEFORE = f"""
+    IF NEW.number > 1 THEN
+        PERFORM 1 FROM rails_railattempt a WHERE a.milestone_id = NEW.milestone_id AND a.number < NEW.number
+            ORDER BY a.number DESC FOR SHARE;
+        IF rails_paid_though_refused(NEW.milestone_id) THEN
+            {_refuse("the provider says that it paid an earlier one")}
+        END IF;
+    END IF;
+"""
+
 _BEGINS = f"""
     IF NEW.state <> 'PREPARED' OR NEW.tries <> 0 OR NEW.reference <> '' OR NEW.returned_minor <> 0 THEN
         {_refuse("an attempt begins before the provider is called")}
@@ -59,6 +70,7 @@ _BEGINS = f"""
     IF NEW.destination_id IS DISTINCT FROM rails_destination_of(NEW.recipient_id, lower(NEW.provider)) THEN
         {_refuse("it goes to the destination that the recipient can be paid at now")}
     END IF;
+    {_NOT_PAID_BEFORE}
     RETURN NEW;
 """
 
@@ -68,6 +80,9 @@ _MOVES_ON = f"""
     IF ROW({", ".join(f"NEW.{column}" for column in _FIXED)})
         IS DISTINCT FROM ROW({", ".join(f"OLD.{column}" for column in _FIXED)}) THEN
         {_refuse("what was to be paid never changes")}
+    END IF;
+    IF OLD.state = 'PREPARED' AND NEW.state = 'SUBMITTED' THEN
+        {_NOT_PAID_BEFORE}
     END IF;
     IF OLD.reference <> '' AND NEW.reference <> OLD.reference THEN
         {_refuse("the reference it goes by never changes")}

@@ -45,6 +45,9 @@ ONE_AT_A_TIME = f"""
         IS DISTINCT FROM ROW('WIRE', 'SUBMITTED', NEW.amount_minor, NEW.currency, NEW.destination_id) THEN
         {_refuse("Wire %: its attempt is not being submitted so", "NEW.end_to_end_id")}
     END IF;
+    IF NEW.attempt_number > 1 AND rails_paid_though_refused(NEW.milestone_id) THEN
+        {_refuse("Wire %: the provider says that it paid an earlier attempt", "NEW.end_to_end_id")}
+    END IF;
     IF EXISTS (
         SELECT 1 FROM rails_wireentry earlier WHERE earlier.milestone_id = NEW.milestone_id
         AND NOT EXISTS (SELECT 1 FROM rails_wireanswer a WHERE a.entry_id = earlier.id AND a.word = 'REFUSED')

@@ -130,7 +130,7 @@ def unknown(order: Order, detail: str, *, needs_person: bool = False) -> Outcome
 
 
 def _only_looked_up(order: Order, *, may_be_there: bool) -> Answer:
-    words = "its destination may not be paid any more; only looked up"
+    words = "it may not be handed over any more; only looked up"
     return unknown(order, words) if may_be_there else NotYet(PROVIDER, order.milestone_id, words)
 
 

@@ -1,11 +1,12 @@
 """Which of the instructions become wires now, which are wires already, and which can not be."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import connection
 
+from rails.attempts import PAID_BEFORE
 from rails.base import Answer, Instruction, NotYet, SettlementProvider, SettlementResult
 from rails.models import Destination, DestinationState, WireWord
 from rails.money import Money
@@ -39,9 +40,17 @@ def attempt_of(instruction: Instruction) -> Attempt:
 
 
 def gather(
-    configuration: WireConfiguration, instructions: Sequence[Instruction], known: Iterable[Known], *, now: datetime
+    configuration: WireConfiguration,
+    instructions: Sequence[Instruction],
+    known: Iterable[Known],
+    barred: Collection[int] = (),
+    *,
+    now: datetime,
 ) -> Gathered:
-    """Judges each instruction by itself: one that is refused leaves the others. Account numbers are unsealed here."""
+    """Judges each instruction by itself: one that is refused leaves the others. Account numbers are unsealed here.
+
+    `barred`: milestones of which a provider says that it paid an earlier attempt; nothing new is made of them.
+    """
     wires = {(each.entry.milestone_id, each.entry.attempt_number): each for each in known}
     out = {each.entry.milestone_id: each.entry.end_to_end_id for each in wires.values() if _is_out(each)}
     amounts = {attempt: each.amount for attempt, each in wires.items()}
@@ -51,6 +60,8 @@ def gather(
         attempt = attempt_of(instruction)
         if attempt not in amounts:
             try:
+                if instruction.milestone_id in barred:
+                    raise Unpayable(f"Not handed over: {PAID_BEFORE}")
                 transfer = _transfer(configuration, instruction, places, out, now=now)
             except Unpayable as error:
                 gathered.verdicts.append(SettlementResult.refused(_WIRE, error=str(error)))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import IntegrityError
 
+from rails import attempts
 from rails.base import (
     Answer,
     Applied,
@@ -71,7 +72,9 @@ class WireRail(RemoteRail):
         moment = now or datetime.now(UTC)
         configuration = _configuration()
         milestone_ids = [instruction.milestone_id for instruction in instructions]
-        gathered = gather(configuration, instructions, files.of_milestones(milestone_ids), now=moment)
+        known = files.of_milestones(milestone_ids)
+        barred = attempts.paid_though_refused([each.milestone_id for each in instructions if each.attempt_number > 1])
+        gathered = gather(configuration, instructions, known, barred, now=moment)
         not_made = _make(configuration, gathered, now=moment)
         known = files.of_milestones(milestone_ids)
         not_finished = _finish(configuration, known, now=moment)

@@ -129,13 +129,6 @@ SETTLEMENT_ROW = Guard(
     """,
 )
 
-# Its provider says that it took what we hold for refused: to pay again would be to pay twice.
-PAID_THOUGH_REFUSED = """EXISTS (
-                SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
-                WHERE a.milestone_id = {settlement} AND a.state = 'REFUSED' AND n.applied = 'CONTRADICTED'
-                  AND n.outcome IN ('ACCEPTED', 'CONFIRMED', 'RETURNED')
-            )"""
-
 # Who said of a payment that it was refused, came back, or was to be taken back, and when: settlement, user, moment.
 SAYINGS = """
     SELECT e.milestone_id, f.refused_by_id, f.refused_at
@@ -176,7 +169,8 @@ SETTLEMENT_CLAIM = Guard(
             END IF;
             went_out_before := OLD.status IN ('FAILED', 'RETURNED');
         END IF;
-        IF went_out_before AND {PAID_THOUGH_REFUSED.format(settlement="NEW.id")} THEN
+        -- To pay again would be to pay twice.
+        IF went_out_before AND rails_paid_though_refused(NEW.id) THEN
             {refuse("the provider says that it paid what we took for refused")}
         END IF;
         is_local := NEW.rail = 'internal_ledger';

@@ -54,6 +54,8 @@ class PretendProvider(RemoteRail):
         known = self.taken.get((instruction.milestone_id, instruction.attempt_number))
         if known and instruction.submitted_at:
             return self._accepted(known)
+        if instruction.look_up_only:
+            return OutcomeUnknown(SettlementProvider.STRIPE, instruction.milestone_id, "only looked up")
         return self.behave(instruction)
 
     def take(self, instruction: Instruction) -> str:

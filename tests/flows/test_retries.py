@@ -226,7 +226,7 @@ class TestARetry:
 
 
 class TestWhatTheProviderPaidThoughWeTookItForRefused:
-    @pytest.fixture(params=[RailOutcome.ACCEPTED, RailOutcome.CONFIRMED, RailOutcome.RETURNED])
+    @pytest.fixture(params=[RailOutcome.ACCEPTED, RailOutcome.CONFIRMED, RailOutcome.PAYOUT_FAILED])
     def contradicted(self, request: Any, provider: PretendProvider, recipient: Recipient) -> MilestoneSettlement:
         settlement = failed(provider, recipient, **SMALL)
         as_if_committed()

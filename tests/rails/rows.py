@@ -41,6 +41,32 @@ def a_row_of_each(now: datetime) -> None:
         _a_wire(number, destination.pk, now)
 
 
+def paid_before(milestone_id: int, now: datetime) -> None:
+    """A first attempt by Stripe that was refused, and of which Stripe says later that it paid it."""
+    recipient, _ = recipients.put(f"PAID-{milestone_id}", "Paid Haulage", actor="user:ops1", now=now)
+    account = destinations.read("stripe", {"account": f"acct_1PaidBefore{milestone_id}"})
+    (destination,) = destinations.propose(recipient.pk, [account], actor="user:ops1", now=now)
+    attempt = RailAttempt.objects.create(
+        milestone_id=milestone_id,
+        number=1,
+        provider="STRIPE",
+        amount_minor=700_000,
+        currency="USD",
+        recipient=recipient,
+        destination=destination,
+    )
+    RailAttempt.objects.filter(pk=attempt.pk).update(state="REFUSED", error="no such account")
+    RailNotice.objects.create(
+        attempt=attempt,
+        source="stripe event evt_1",
+        outcome="ACCEPTED",
+        applied="CONTRADICTED",
+        reference="tr_1",
+        occurred_at=now,
+        created_at=now,
+    )
+
+
 def _a_wire(number: int, destination_id: int, now: datetime) -> None:
     """One that the bank has confirmed by its file and by its word."""
     file = WireFile.objects.create(

@@ -28,6 +28,7 @@ from tests.rails.ach.bank import (
     payee,
     taken,
 )
+from tests.rails.rows import paid_before
 
 pytestmark = pytest.mark.django_db
 
@@ -387,3 +388,25 @@ def test_nothing_is_handed_over_while_the_rail_is_off(ach: AchConfiguration, mon
 
 def _full(*_: Any) -> Any:
     raise handover.HandOverError("the disk is full")
+
+
+def test_a_milestone_that_another_provider_says_it_paid_comes_into_no_file(ach: AchConfiguration) -> None:
+    carrier = payee()
+    paid_before(1, MONDAY)
+    refused, good = pay(order(1, carrier, attempt_number=2), order(2, payee()))
+    assert isinstance(refused, SettlementResult)
+    assert refused.error == "Not handed over: the provider says that it paid an earlier attempt"
+    assert isinstance(good, SettlementResult)
+    assert good.success
+    assert AchEntry.objects.get(kind=AchEntryKind.PAYMENT).milestone_id == 2
+
+
+def test_the_database_takes_no_entry_of_a_milestone_that_another_provider_says_it_paid(
+    ach: AchConfiguration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carrier = payee()
+    paid_before(1, MONDAY)
+    monkeypatch.setattr("rails.attempts.paid_though_refused", lambda milestones: set())
+    (answer,) = pay(order(1, carrier, attempt_number=2))
+    assert isinstance(answer, OutcomeUnknown)
+    assert not AchEntry.objects.exists()

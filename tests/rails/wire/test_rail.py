@@ -14,6 +14,7 @@ from rails.models import WireEntry, WireFile
 from rails.money import EXPONENTS, Money
 from rails.wire.configuration import WireConfiguration
 from rails.wire.rail import WireRail
+from tests.rails.rows import paid_before
 from tests.rails.wire.bank import MONDAY, at_the_bank, look, next_day, order, paid, pay, payee, read
 
 pytestmark = pytest.mark.django_db
@@ -182,3 +183,25 @@ def test_account_numbers_are_nowhere_but_in_the_file(
         for table in ("rails_wirefile", "rails_wireentry", "rails_destination"):
             cursor.execute(f"SELECT coalesce(string_agg(t::text, ''), '') FROM {table} t")
             assert "532013000" not in cursor.fetchone()[0]
+
+
+def test_a_milestone_that_another_provider_says_it_paid_comes_into_no_file(wires: WireConfiguration) -> None:
+    carrier = payee()
+    paid_before(1, MONDAY)
+    refused, good = pay(order(1, carrier, attempt_number=2), order(2, carrier))
+    assert isinstance(refused, SettlementResult)
+    assert refused.error == "Not handed over: the provider says that it paid an earlier attempt"
+    assert isinstance(good, SettlementResult)
+    assert good.success
+    assert WireEntry.objects.get().milestone_id == 2
+
+
+def test_the_database_takes_no_wire_of_a_milestone_that_another_provider_says_it_paid(
+    wires: WireConfiguration, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carrier = payee()
+    paid_before(1, MONDAY)
+    monkeypatch.setattr("rails.attempts.paid_though_refused", lambda milestones: set())
+    (answer,) = pay(order(1, carrier, attempt_number=2))
+    assert isinstance(answer, OutcomeUnknown)
+    assert not WireEntry.objects.exists()
