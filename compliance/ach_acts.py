@@ -7,7 +7,8 @@ from django import forms
 from compliance.forms import ReasonForm
 from compliance.row_acts import ActRefused, By, RowAct
 from compliance.uploads import LARGEST_BANK_FILE
-from rails.ach import handling, reversals
+from compliance.wire_forms import BankReferenceForm
+from rails.ach import handling, reversals, words
 from rails.ach.payments import CURRENCY
 from rails.ach.rail import AchRail, configured
 from rails.models import AchEntry, AchEntryKind, AchFate, AchFile, AchFileState, AchInboundItem, ReversalReason
@@ -76,6 +77,42 @@ def _reverse(entry: AchEntry, *, by: By, permitted_reason: str, reason: str) -> 
     return f"The reversing entry goes out with the next window, by {reversal.last_day} at the latest."
 
 
+def _went_through(entry: AchEntry, *, by: By, bank_reference: str, reason: str) -> str:
+    if not AchRail().is_configured():
+        raise ActRefused(_NOT_ENABLED, status=409)
+    try:
+        reversals.went_through(
+            configured(),
+            entry.pk,
+            bank_reference=bank_reference,
+            reason=reason,
+            user=by.user,
+            actor=by.actor,
+            now=by.now,
+        )
+    except reversals.ReversalRefused as refused:
+        field = "bank_reference" if refused.code == "bank_reference_invalid" else None
+        raise ActRefused(refused.detail, field=field, status=409) from refused
+    return "Taken down: the payment counts as returned with the next look, within seconds."
+
+
+def _may_have_gone_through(entry: AchEntry) -> bool:
+    """Whether the bank has the reversing entry, and nothing is known of it."""
+    return (
+        entry.kind == AchEntryKind.REVERSAL
+        and entry.file.state == AchFileState.HANDED_OVER
+        and not entry.outcomes.exists()
+    )
+
+
+def _of_reversing(entry: AchEntry) -> list[tuple[str, str]]:
+    facts = [("Takes back", entry.reverses.entry.trace_number), ("Amount", _amount(entry.amount_minor))]
+    if not AchRail().is_configured():
+        return facts
+    day = words.assumed_on(configured(), entry.file)
+    return [*facts, ("Counts by itself", f"on {day}, if it does not come back")]
+
+
 def _deal_with(item: AchInboundItem, *, by: By, reason: str) -> str:
     try:
         handling.deal_with(item.pk, reason=reason, user=by.user, actor=by.actor, now=by.now)
@@ -111,12 +148,26 @@ OF_ENTRY: Final = (
         name="reverse",
         label="Reverse",
         explanation="A reversing entry takes the payment back from the recipient's account. It counts as returned once "
-        "that entry did not come back. Tell the recipient: the rules ask for it.",
+        "that entry can not come back any more, which takes more than sixty days, or the bank's word is taken down. "
+        "Tell the recipient: the rules ask for it.",
         permission=Permission.RESOLVE_PAYMENT,
         form=ReversalForm,
         is_possible=lambda entry, user: _is_out(entry),
         about=lambda entry: [("Payment", entry.trace_number), ("Amount", _amount(entry.amount_minor))],
         perform=_reverse,
+        ends=True,
+    ),
+    RowAct(
+        name="went_through",
+        label="It went through",
+        explanation="The bank says, under a reference of its own, that this entry took the money back for good. The "
+        "payment counts as returned and may be paid again, when others approve that. Make sure of it: a consumer may "
+        "object for sixty days, and what was paid again by then was paid twice.",
+        permission=Permission.HANDLE_BANK_FILES,
+        form=BankReferenceForm,
+        is_possible=lambda entry, user: _may_have_gone_through(entry),
+        about=_of_reversing,
+        perform=_went_through,
         ends=True,
     ),
 )

@@ -6,14 +6,17 @@ from functools import partial
 
 from compliance.forms import ReasonForm
 from compliance.work_cases import Case
-from compliance.work_forms import AttemptForm, CloseForm, MethodForm, ReferenceForm, VersionForm
-from settlements import judging, retries
+from compliance.work_forms import AttemptForm, BankReferenceForm, CloseForm, MethodForm, ReferenceForm, VersionForm
+from settlements import judging, owed, retries
 from settlements.statuses import WorkKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkAct:
-    """A button of the work list. `approves`: the rules of approvals apply, so one officer may be refused it."""
+    """A button of the work list. `approves`: the rules of approvals apply, so one officer may be refused it.
+
+    `about_owed`: it is about the attempt that something is owed of, and not about the last one.
+    """
 
     name: str
     label: str
@@ -23,6 +26,7 @@ class WorkAct:
     perform: Callable[..., str]
     closes: WorkKind | None = None
     about_money: bool = False
+    about_owed: bool = False
     approves: bool = False
 
 
@@ -89,6 +93,39 @@ WORK_ACTS: dict[str, WorkAct] = {
             form=AttemptForm,
             is_possible=lambda case: case.withdrawable,
             perform=judging.withdraw,
+        ),
+        WorkAct(
+            name="recovered",
+            label="The recipient gave it back",
+            explanation="The money is on our account again, all of it. It is booked there, and another officer may "
+            "approve that it is paid again.",
+            form=BankReferenceForm,
+            is_possible=lambda case: case.kept is not None,
+            perform=owed.recovered,
+            about_owed=True,
+            about_money=True,
+        ),
+        WorkAct(
+            name="leave",
+            label="It stays with the recipient",
+            explanation="The recipient keeps it. What was not paid again counts as paid by it, for good; what was paid "
+            "again was paid twice, and the second one is our cost.",
+            form=AttemptForm,
+            is_possible=lambda case: case.kept is not None,
+            perform=owed.leave,
+            about_owed=True,
+            about_money=True,
+        ),
+        WorkAct(
+            name="repaid",
+            label="Paid to the recipient by an intent",
+            explanation="It came back twice, and a payment intent over it was made for the recipient. Nothing more is "
+            "owed.",
+            form=AttemptForm,
+            is_possible=lambda case: case.back_twice is not None,
+            perform=owed.repaid,
+            about_owed=True,
+            about_money=True,
         ),
         WorkAct(
             name="close_contradiction",

@@ -58,13 +58,15 @@ class Case:
 
     @property
     def to_resolve(self) -> bool:
-        """Whether it failed or came back, so that people decide what becomes of it."""
-        return self.settlement.status in TO_RESOLVE and self.settlement.intent.cancelled_at is None
+        """Whether it failed or came back, so that people decide what becomes of it; not while the recipient has it."""
+        return (
+            self.settlement.status in TO_RESOLVE and self.settlement.intent.cancelled_at is None and self.kept is None
+        )
 
     @property
     def to_write_off(self) -> bool:
         """Whether it failed or came back; that of a cancelled intent is paid no more, but people may write it off."""
-        return self.settlement.status in TO_RESOLVE
+        return self.settlement.status in TO_RESOLVE and self.kept is None
 
     @property
     def in_question(self) -> bool:
@@ -80,6 +82,22 @@ class Case:
     def missing(self) -> int:
         """How many officers must still approve a retry."""
         return max(self.settlement.approvals_required - self.approvals_now, 0)
+
+    @property
+    def kept(self) -> WorkItem | None:
+        """What the recipient has although it counted as returned, if there is such."""
+        return self.item(WorkKind.OVERPAID) or self.item(WorkKind.KEPT)
+
+    @property
+    def back_twice(self) -> WorkItem | None:
+        """What came back twice, if there is such."""
+        return self.item(WorkKind.BACK_TWICE)
+
+    @property
+    def owed_attempt(self) -> int | None:
+        """The number of the attempt that something is owed of."""
+        owed = self.kept or self.back_twice
+        return owed.attempt_number if owed else None
 
     def item(self, kind: WorkKind) -> WorkItem | None:
         """The piece of work of this kind, if there is one."""

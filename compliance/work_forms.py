@@ -52,6 +52,18 @@ class ReferenceForm(AttemptForm):
     field_order = ("reference", "reason")
 
 
+class BankReferenceForm(AttemptForm):
+    """Under which reference the bank booked what was given back."""
+
+    reference = forms.CharField(
+        label="Reference of the bank",
+        max_length=70,
+        help_text="Of the booking on our account, as the statement writes it.",
+        error_messages={"required": "Write down the bank's reference: it proves that the money is there."},
+    )
+    field_order = ("reference", "reason")
+
+
 class CloseForm(ReasonForm):
     """What was dealt with, as far as it was on the screen."""
 

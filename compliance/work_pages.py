@@ -127,7 +127,7 @@ def _form(act: WorkAct, case: Case, data: Any = None, *, typed: Mapping[str, Any
     item = case.item(act.closes) if act.closes else None
     seen = {
         "version": case.version,
-        "number": case.last.number if case.last else None,
+        "number": case.owed_attempt if act.about_owed else (case.last.number if case.last else None),
         "about": item.about if item else None,
     }
     return act.form(data, initial={**(typed or {}), **seen}, auto_id=f"{act.name}-%s")

@@ -16,6 +16,7 @@ class AccountCode(StrEnum):
 
     FREIGHT_COST = "freight_cost"
     RECIPIENT_PAYABLE = "recipient_payable"
+    RECIPIENT_RECEIVABLE = "recipient_receivable"
     STRIPE_BALANCE = "stripe_balance"
     BANK_ACCOUNT = "bank_account"
     STRIPE_CLEARING = "stripe_clearing"
@@ -28,6 +29,7 @@ CHART: Final[Mapping[AccountCode, AccountKind]] = MappingProxyType(
     {
         AccountCode.FREIGHT_COST: AccountKind.EXPENSE,
         AccountCode.RECIPIENT_PAYABLE: AccountKind.LIABILITY,
+        AccountCode.RECIPIENT_RECEIVABLE: AccountKind.ASSET,
         AccountCode.STRIPE_BALANCE: AccountKind.ASSET,
         AccountCode.BANK_ACCOUNT: AccountKind.ASSET,
         AccountCode.STRIPE_CLEARING: AccountKind.ASSET,

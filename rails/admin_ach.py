@@ -25,6 +25,7 @@ from rails.models import (
     AchItemKind,
     AchItemStanding,
     AchOutcome,
+    AchReversal,
     ReversalReason,
 )
 from rails.money import Money
@@ -257,16 +258,35 @@ class AchInboundItemAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
 
+@admin.display(description="stands")
+def standing_of_reversal(row: AchReversal) -> SafeString:
+    """How far the taking back has come."""
+    if row.sent_as is None:
+        return tag("Given up" if row.given_up_at else "Waits for its window", "" if row.given_up_at else "cp-held")
+    known = {outcome.fate for outcome in row.sent_as.outcomes.all()}
+    if AchFate.RETURNED in known:
+        return tag("Came back after it had counted" if AchFate.CONFIRMED in known else "Came back", "cp-alarm")
+    return tag("Went through", "cp-low") if AchFate.CONFIRMED in known else tag("May come back", "cp-held")
+
+
 class AchReversalAdmin(ReadOnlyAdmin):
     """What was to be taken back."""
 
     called = "ACH reversals"
     columns: ClassVar[Columns] = _COLUMNS
-    list_display = ["entry", "permitted_reason", "reason", "actor", "asked_at", "last_day", "sent_as", "given_up_at"]
+    list_display = ["entry", standing_of_reversal, "permitted_reason", "reason", "actor", "asked_at", "sent_as"]
     list_select_related = ["entry", "sent_as"]
     search_fields = ["=entry__trace_number", "=sent_as__trace_number"]
     search_help_text = "A whole trace number"
-    exclude = ["asked_by"]
+    fields: ClassVar[Any] = [
+        "entry", standing_of_reversal, "permitted_reason", "reason", "actor", "asked_at", "last_day", "sent_as",
+        "given_up_at",
+    ]  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AchReversal]:
+        found: QuerySet[AchReversal] = super().get_queryset(request)
+        return found.prefetch_related("sent_as__outcomes")
 
 
 class AchOutcomeAdmin(ReadOnlyAdmin):
@@ -275,6 +295,7 @@ class AchOutcomeAdmin(ReadOnlyAdmin):
     called = "ACH outcomes"
     columns: ClassVar[Columns] = _COLUMNS
     list_display = ["entry", "fate", "reason", "source", "occurred_at", "heard_at"]
+    exclude = ["said_by"]
     list_filter = [words("fate", AchFate.values)]
     list_select_related = ["entry"]
     search_fields = ["=entry__trace_number"]

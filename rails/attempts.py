@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 import orjson
@@ -43,11 +44,14 @@ _PREPARE = f"""
     RETURNING milestone_id, number
 """
 
+# The recipient has what counted as returned of an earlier attempt: what was not handed over must not be.
+_KEPT = """EXISTS (SELECT 1 FROM rails_railattempt kept
+        WHERE kept.milestone_id = {attempt}.milestone_id AND kept.owed_minor > 0)"""
 # While the rail or the recipient is switched off nothing is handed in, not even what was handed in before: the rail
 # would hand it over if it found nothing. What was never handed over also waits for its window, and for its destination,
-# and stays where an earlier attempt is said to be paid; what may have been is only looked up once its destination can
-# not be paid.
-_CLAIM = """
+# and stays where an earlier attempt is said to be paid, or the recipient has its money; what may have been is only
+# looked up once its destination can not be paid, or the recipient has the money already.
+_CLAIM = f"""
     UPDATE rails_railattempt a SET state = 'SUBMITTED', tries = a.tries + 1,
         submitted_at = coalesce(a.submitted_at, clock_timestamp()),
         leased_until = clock_timestamp() + make_interval(secs => %(lease)s::float8)
@@ -59,7 +63,8 @@ _CLAIM = """
           AND CASE WHEN own.state = 'SUBMITTED' THEN true WHEN NOT %(open)s::boolean THEN false
               WHEN own.currency <> ALL(%(currencies)s::text[]) THEN false
               WHEN own.number > 1 AND rails_paid_though_refused(own.milestone_id) THEN false
-              ELSE rails_destination_of(own.recipient_id, lower(own.provider)) = own.destination_id END
+              ELSE rails_destination_of(own.recipient_id, lower(own.provider)) = own.destination_id
+                   AND NOT {_KEPT.format(attempt="own")} END
           AND (own.leased_until IS NULL OR own.leased_until < clock_timestamp())
           AND r.payouts_enabled AND coalesce(w.enabled, true)
         ORDER BY own.state DESC, own.leased_until NULLS FIRST, own.id LIMIT %(limit)s::bigint
@@ -68,30 +73,36 @@ _CLAIM = """
     WHERE a.id = claimed.id
     RETURNING a.milestone_id, a.number, a.amount_minor, a.currency, a.recipient_id, a.destination_id,
         claimed.submitted_at, clock_timestamp() - claimed.submitted_at,
-        rails_destination_of(a.recipient_id, lower(a.provider)) IS DISTINCT FROM a.destination_id, a.tries
+        rails_destination_of(a.recipient_id, lower(a.provider)) IS DISTINCT FROM a.destination_id,
+        {_KEPT.format(attempt="a")}, a.tries
 """
 # Asked when the claimed ones are locked, so a word about an earlier one is seen, or comes when this one is under way.
 _PAID_BEFORE = """
     SELECT wanted.milestone_id FROM unnest(%s::bigint[]) AS wanted (milestone_id)
     WHERE rails_paid_though_refused(wanted.milestone_id)
 """
-# Its destination is out of force, or an earlier one is said to be paid: it can not be handed over as it was written.
-_OUTDATED = """
-    SELECT a.milestone_id, a.number, d.state = 'ACTIVE'
+# Its destination is out of force, an earlier one is said to be paid, or the recipient has the money of one: it can not
+# be handed over as it was written.
+_OUTDATED = f"""
+    SELECT a.milestone_id, a.number, CASE WHEN d.state <> 'ACTIVE' THEN 'DESTINATION'
+           WHEN {_KEPT.format(attempt="a")} THEN 'KEPT' ELSE 'PAID_BEFORE' END
     FROM rails_railattempt a JOIN rails_destination d ON d.id = a.destination_id
     WHERE a.provider = %s AND a.state = 'PREPARED' AND a.submitted_at IS NULL
-      AND (d.state <> 'ACTIVE' OR (a.number > 1 AND rails_paid_though_refused(a.milestone_id)))
+      AND (d.state <> 'ACTIVE' OR {_KEPT.format(attempt="a")}
+           OR (a.number > 1 AND rails_paid_though_refused(a.milestone_id)))
     ORDER BY a.milestone_id LIMIT %s::bigint
 """
 _ANSWERED = """
-    UPDATE rails_railattempt a SET state = told.new, error = told.error, question = '', leased_until = NULL,
+    UPDATE rails_railattempt a SET state = told.new, question = '', leased_until = NULL,
+        error = CASE WHEN told.old = 'RETURNED' THEN a.error ELSE told.error END,
         reference = CASE WHEN told.reference = '' THEN a.reference ELSE told.reference END,
         returned_minor = coalesce(told.returned_minor, a.returned_minor),
+        owed_minor = coalesce(told.owed_minor, a.owed_minor),
         submitted_at = CASE WHEN told.new = 'REFUSED' THEN a.submitted_at ELSE coalesce(a.submitted_at, now.at) END,
         answered_at = CASE WHEN told.old IN ('PREPARED', 'SUBMITTED') THEN now.at ELSE a.answered_at END,
         confirmed_at = CASE WHEN told.new = 'CONFIRMED' AND told.old <> 'CONFIRMED' THEN now.at ELSE a.confirmed_at END
     FROM json_to_recordset(%s::json) AS told (milestone_id bigint, number int, old text, new text, reference text,
-        error text, returned_minor bigint)
+        error text, returned_minor bigint, owed_minor bigint)
     CROSS JOIN (SELECT %s::timestamptz AS at) now
     WHERE a.milestone_id = told.milestone_id AND a.number = told.number AND a.state = told.old
     RETURNING a.id
@@ -136,7 +147,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An attempt from one state to another, or more of it back in the same."""
+    """An attempt from one state to another, or more of it back in the same; `owed` as `RailAttempt.owed_minor`."""
 
     milestone_id: int
     number: int
@@ -145,6 +156,7 @@ class Step:
     reference: str = ""
     error: str = ""
     returned: Money | None = None
+    owed: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +247,8 @@ def claim(
                     destination_id=destination_id,
                     submitted_at=submitted_at,
                     waiting=waiting,
-                    look_up_only=look_up_only or milestone_id in paid_before,
+                    look_up_only=look_up_only or kept or milestone_id in paid_before,
+                    kept=kept,
                 ),
                 tries,
             )
@@ -249,6 +262,7 @@ def claim(
                 submitted_at,
                 waiting,
                 look_up_only,
+                kept,
                 tries,
             ) in rows
         ),
@@ -256,14 +270,19 @@ def claim(
     )
 
 
-def outdated(provider: SettlementProvider, *, limit: int) -> list[tuple[int, int, str]]:
-    """(milestone, number, why) of attempts that were never handed over and may not be any more."""
+class Outdated(StrEnum):
+    """Why what was never handed over can not be any more; the value is the database's word."""
+
+    DESTINATION = "DESTINATION"
+    KEPT = "KEPT"
+    PAID_BEFORE = "PAID_BEFORE"
+
+
+def outdated(provider: SettlementProvider, *, limit: int) -> list[tuple[int, int, Outdated]]:
+    """(milestone, number, why) of attempts that were never handed over and can not be any more."""
     with connection.cursor() as cursor:
         cursor.execute(_OUTDATED, [provider.value, limit])
-        return [
-            (milestone_id, number, PAID_BEFORE if in_force else "the recipient's destination was replaced or closed")
-            for milestone_id, number, in_force in cursor.fetchall()
-        ]
+        return [(milestone_id, number, Outdated(why)) for milestone_id, number, why in cursor.fetchall()]
 
 
 def paid_though_refused(milestone_ids: Collection[int]) -> set[int]:
@@ -309,6 +328,7 @@ def step(steps: Sequence[Step], *, now: datetime) -> None:
             "reference": each.reference,
             "error": each.error[:LONGEST_ERROR],
             "returned_minor": None if each.returned is None else each.returned.minor,
+            "owed_minor": None if each.owed is None else each.owed.minor,
         }
         for each in steps
     ]

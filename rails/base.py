@@ -26,7 +26,12 @@ class SettlementProvider(StrEnum):
 
 
 class RailOutcome(StrEnum):
-    """What a provider says about an instruction, at once or days later; WITHDRAWN is our own word before that."""
+    """What a provider says about an instruction, at once or days later; WITHDRAWN is our own word before that.
+
+    RECLAIMED: a taking back of ours went through, as far as anybody knows; RECLAIM_FAILED: and then it did not, so that
+    the recipient has what counted as returned. The last three are how people even out what is owed then: the recipient
+    gave it back, it stays with the recipient, or what came back twice goes to the recipient by another payment.
+    """
 
     WITHDRAWN = "WITHDRAWN"
     ACCEPTED = "ACCEPTED"
@@ -34,6 +39,11 @@ class RailOutcome(StrEnum):
     CONFIRMED = "CONFIRMED"
     RETURNED = "RETURNED"
     PAYOUT_FAILED = "PAYOUT_FAILED"
+    RECLAIMED = "RECLAIMED"
+    RECLAIM_FAILED = "RECLAIM_FAILED"
+    RECOVERED = "RECOVERED"
+    FORGONE = "FORGONE"
+    REPAID = "REPAID"
 
 
 # What says that the provider took the money, whatever became of it afterwards.
@@ -89,6 +99,7 @@ class Instruction:
     anything else. `waiting` is how long ago that was by the clock that wrote it (None: not told). `look_up_only`: its
     destination may not be paid any more, or not now, or an earlier attempt is said to be paid: what became of it is
     looked up, and nothing is handed over.
+    `kept`: the recipient has what counted as returned of an earlier attempt; what was not handed over is refused.
     """
 
     milestone_id: int
@@ -99,6 +110,7 @@ class Instruction:
     submitted_at: datetime | None = None
     waiting: timedelta | None = None
     look_up_only: bool = False
+    kept: bool = False
 
     def __post_init__(self) -> None:
         if self.amount.minor <= 0:

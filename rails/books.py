@@ -46,7 +46,10 @@ _BOOKED = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """One thing that happened to an attempt; `amount` is the attempt's, of a RETURNED one what came back this time."""
+    """One thing that happened to an attempt; `amount` is the attempt's, of a RETURNED one what came back this time.
+
+    RECLAIMED is of one that counts as returned already: it came back once more.
+    """
 
     outcome: RailOutcome
     provider: SettlementProvider
@@ -150,6 +153,7 @@ class _Accounts:
         currency = movement.amount.currency
         self.cost = AccountKey(AccountCode.FREIGHT_COST, currency)
         self.payable = AccountKey(AccountCode.RECIPIENT_PAYABLE, currency, movement.recipient_id)
+        self.receivable = AccountKey(AccountCode.RECIPIENT_RECEIVABLE, currency, movement.recipient_id)
         self.clearing = AccountKey(CLEARING[movement.provider], currency)
         self.cash = AccountKey(CASH[movement.provider], currency)
 
@@ -185,7 +189,52 @@ def _returned(attempt: _Attempt, accounts: _Accounts) -> None:
     attempt.add(EntryKind.RETURN, accounts.payable, accounts.cost, back, release[0][0])
 
 
+def _reclaimed(attempt: _Attempt, accounts: _Accounts) -> None:
+    if attempt.standing(EntryKind.RECEIVABLE):
+        _recovered(attempt, accounts)
+    else:
+        attempt.add(EntryKind.SURPLUS, accounts.cash, accounts.payable, attempt.movement.amount.minor)
+
+
+def _reclaim_failed(attempt: _Attempt, accounts: _Accounts) -> None:
+    if attempt.standing(EntryKind.SURPLUS):
+        _end(attempt, EntryKind.SURPLUS, accounts.payable, accounts.cash)
+    else:
+        attempt.add(EntryKind.RECEIVABLE, accounts.receivable, accounts.cash, attempt.movement.amount.minor)
+
+
+def _recovered(attempt: _Attempt, accounts: _Accounts) -> None:
+    _end(attempt, EntryKind.RECEIVABLE, accounts.cash, accounts.receivable)
+
+
+def _forgone(attempt: _Attempt, accounts: _Accounts) -> None:
+    _end(attempt, EntryKind.RECEIVABLE, accounts.cost, accounts.receivable)
+
+
+def _repaid(attempt: _Attempt, accounts: _Accounts) -> None:
+    _end(attempt, EntryKind.SURPLUS, accounts.payable, accounts.cost)
+
+
+_WAYS_BACK: Final = {
+    EntryKind.RECEIVABLE: EntryKind.RECEIVABLE_RETURN,
+    EntryKind.SURPLUS: EntryKind.SURPLUS_RETURN,
+}
+
+
+def _end(attempt: _Attempt, kind: EntryKind, debit: AccountKey, credit: AccountKey) -> None:
+    """Takes back what is owed, all of it."""
+    owed = attempt.standing(kind)
+    if [minor for _, minor in owed] != [attempt.movement.amount.minor]:
+        raise LedgerError(f"{attempt.movement.reference}: this is not what is owed of it")
+    attempt.add(_WAYS_BACK[kind], debit, credit, attempt.movement.amount.minor, owed[0][0])
+
+
 _ENTRIES: Final = {
+    RailOutcome.RECLAIMED: _reclaimed,
+    RailOutcome.RECLAIM_FAILED: _reclaim_failed,
+    RailOutcome.RECOVERED: _recovered,
+    RailOutcome.FORGONE: _forgone,
+    RailOutcome.REPAID: _repaid,
     RailOutcome.ACCEPTED: _accepted,
     RailOutcome.CONFIRMED: _confirmed,
     RailOutcome.PAYOUT_FAILED: _payout_failed,

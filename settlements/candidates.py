@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.db import connection
@@ -12,6 +12,7 @@ from django.db import connection
 from rails import registry
 from rails.attempts import PAID_BEFORE
 from rails.money import Money
+from settlements.models import guards
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
 from settlements.statuses import LIVE_TOKEN_STATUSES, WENT_OUT, EventType, Origin, ReleaseStrategy, SettlementStatus
 
@@ -54,14 +55,19 @@ APPROVALS = """(
 DESTINATION_OBSTACLE = """CASE WHEN {rail} = 'internal_ledger' THEN ''
     WHEN {recipient} IS NULL THEN 'nobody is named to be paid'
     ELSE rails_destination_obstacle({recipient}, {rail}) END"""
+# Whether the recipient has what counted as returned of an attempt, so that nothing is paid again. Alias: s.
+KEPT = guards.KEPT_BY_RECIPIENT.format(settlement="s.id")
 _DESTINATION = DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")
 
 # Whether a provider says that it paid what failed or came back: nobody pays that again. Alias: s.
 PAID_THOUGH_REFUSED = "(s.status IN ('FAILED', 'RETURNED') AND rails_paid_though_refused(s.id))"
 HELD = "EXISTS (SELECT 1 FROM settlements_hold h WHERE h.settlement_id = s.id AND h.lifted_at IS NULL)"
 
+KEPT_BEFORE: Final = "the recipient has the money of an earlier attempt"
+
 # The same as `Candidate.obstacle`, for a list of them. Aliases: s, i its intent, r its recipient, w its rail's switch.
 OBSTACLE = f"""CASE
+    WHEN s.status IN ('FAILED', 'RETURNED') AND {KEPT} THEN '{KEPT_BEFORE}'
     WHEN {PAID_THOUGH_REFUSED} THEN '{PAID_BEFORE}'
     WHEN {HELD} THEN 'on hold'
     WHEN s.rail <> ALL(%(rails)s::text[]) THEN 'rail ' || s.rail || ' is not set up'
@@ -83,7 +89,7 @@ _CANDIDATES = f"""
            {APPROVALS}, s.approvals_required, s.risk_score, s.inputs,
            {HELD}, {PAID_THOUGH_REFUSED},
            coalesce(r.payouts_enabled, true), coalesce(w.enabled, true), {_DESTINATION},
-           i.shipment_id
+           i.shipment_id, s.status IN ('FAILED', 'RETURNED') AND {KEPT}
     FROM settlements_milestonesettlement s
     JOIN settlements_paymentintent i ON i.id = s.intent_id
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
@@ -127,6 +133,7 @@ class Candidate:
     rail_on: bool
     destination_obstacle: str
     shipment_pk: int
+    kept_by_recipient: bool
 
     @property
     def approvals_complete(self) -> bool:
@@ -163,6 +170,8 @@ class Candidate:
     @property
     def obstacle(self) -> str:
         """Why an authorised release may not go now; empty when it may."""
+        if self.kept_by_recipient:
+            return KEPT_BEFORE
         return (PAID_BEFORE if self.paid_though_refused else "") or obstacle(
             held=self.held,
             rail=self.rail,
@@ -210,7 +219,7 @@ def _candidate(*row: Any) -> Candidate:
         settlement_id, intent_id, event_type, amount_minor, currency, status, strategy, origin, rail,
         recipient_id, cancelled, snapshot, current, token_status, due, delayed_until, received_at, blocked_reason,
         approvals, required, decided_score, decided_on, held, paid_though_refused, recipient_usable, rail_on,
-        destination_obstacle, shipment_pk,
+        destination_obstacle, shipment_pk, kept_by_recipient,
     ) = row  # fmt: skip
     return Candidate(
         settlement_id=settlement_id,
@@ -238,4 +247,5 @@ def _candidate(*row: Any) -> Candidate:
         rail_on=rail_on,
         destination_obstacle=destination_obstacle,
         shipment_pk=shipment_pk,
+        kept_by_recipient=kept_by_recipient,
     )

@@ -23,6 +23,20 @@ _BY_KIND: Final[Mapping[WorkKind, str]] = MappingProxyType(
             "The provider's words can not all be true. Compare its own list with the attempts and the books; if money "
             "moved twice, ask for it back. Mark it as dealt with when it is clear."
         ),
+        WorkKind.OVERPAID: (
+            "It was paid twice: an earlier attempt, which counted as taken back, is with the recipient after all, and "
+            "it was paid again. Ask the recipient to give one of them back. Record it when the money is there, or "
+            "that it stays with the recipient."
+        ),
+        WorkKind.KEPT: (
+            "It counted as taken back, but the recipient has it, so nothing is paid again. Ask the recipient whether "
+            "it gives the money back; then record that, and a retry may be approved. If what it has is what it was "
+            "owed, record that it stays there: that counts as paid."
+        ),
+        WorkKind.BACK_TWICE: (
+            "The payment came back, and was taken back as well: one of the two is the recipient's. Compare with the "
+            "bank's statement, make a payment intent over it, and record that then."
+        ),
         WorkKind.RETURNED: (
             "The money came back. Find out why before anything is paid again: then approve a retry, have the "
             "destination mended, pay it another way, or write it off."

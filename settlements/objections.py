@@ -35,9 +35,11 @@ _FACTS = f"""
                        WHERE pi.recipient_id = i.recipient_id AND p.status IN ('APPROVED', 'SETTLED')
                    ), '-infinity')),
            EXISTS (SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
-                   WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED' AND n.source = %(by_hand)s),
+                   WHERE a.milestone_id = s.id AND n.outcome IN ('REFUSED', 'RECOVERED')
+                     AND n.source = %(by_hand)s),
            {guards.SAID_IT_CAME_BACK.format(settlement="s.id", officer="%(officer)s")},
-           rails_paid_though_refused(s.id)
+           rails_paid_though_refused(s.id),
+           {guards.KEPT_BY_RECIPIENT.format(settlement="s.id")}
     FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
     WHERE s.id = %(settlement)s
 """
@@ -95,6 +97,12 @@ class PaidThoughRefused(DecisionRefused):
     code = "paid_though_refused"
 
 
+class KeptByRecipient(DecisionRefused):
+    """The recipient has the money of an attempt that counted as returned: to pay again would be to pay twice."""
+
+    code = "recipient_has_the_money"
+
+
 class NotIndependent(Refusal):
     """You had your hand in what is to be approved: created the intent, edited its recipient, or said it had failed."""
 
@@ -142,6 +150,7 @@ class Facts:
     refused_by_hand: bool
     said_it_came_back: bool
     paid_though_refused: bool
+    kept_by_recipient: bool
 
 
 def lock_recipient(intent_id: int) -> None:
@@ -209,9 +218,13 @@ def check_staff(officer: Officer) -> None:
 
 
 def check_not_paid(facts: Facts) -> None:
-    """Raises PaidThoughRefused when a provider says that it paid what is to be paid again."""
+    """Raises PaidThoughRefused, KeptByRecipient when the money of an earlier attempt is with the recipient."""
     if facts.paid_though_refused:
         raise PaidThoughRefused("The provider says that it paid what we took for refused: settle that with it first.")
+    if facts.kept_by_recipient:
+        raise KeptByRecipient(
+            "The recipient has what counted as returned. Say first that it gave it back, or that it counts as paid."
+        )
 
 
 def check_approver(candidate: Candidate, facts: Facts, *, officer: Officer) -> None:
@@ -224,7 +237,7 @@ def check_approver(candidate: Candidate, facts: Facts, *, officer: Officer) -> N
     if facts.edited_recipient:
         raise NotIndependent("You edited the recipient since its last payment; another officer must approve it.")
     if facts.refused_by_hand:
-        raise NotIndependent("You recorded that the provider had refused it; another officer must approve it.")
+        raise NotIndependent("You recorded that it was refused or given back; another officer must approve it.")
     if facts.said_it_came_back:
         raise NotIndependent(
             "You said that it was refused, came back or was to be taken back; another officer must approve it."

@@ -44,7 +44,9 @@ _LOCK = "SELECT id FROM settlements_shipment WHERE id = ANY(%s::bigint[]) ORDER 
 # All attempts of each milestone, the latest first: whoever claims one has it already, and looks at those before it.
 _CASES = """
     SELECT a.id, a.milestone_id, a.number, a.provider, a.state, a.reference, a.amount_minor, a.currency,
-        a.recipient_id, a.returned_minor, s.intent_id, a.submitted_at IS NOT NULL, a.tries
+        a.recipient_id, a.returned_minor, s.intent_id, a.submitted_at IS NOT NULL, a.tries, a.owed_minor,
+        EXISTS (SELECT 1 FROM rails_railnotice n
+                WHERE n.attempt_id = a.id AND n.outcome = 'RECLAIMED' AND n.applied = 'APPLIED')
     FROM rails_railattempt a JOIN settlements_milestonesettlement s ON s.id = a.milestone_id
     WHERE a.milestone_id = ANY(%s::bigint[]) ORDER BY a.milestone_id, a.number DESC FOR NO KEY UPDATE OF a
 """
@@ -52,6 +54,7 @@ _CONTRADICTED = """
     SELECT s.id, s.intent_id, s.status, s.blocked_reason <> '', rails_paid_though_refused(s.id)
     FROM settlements_milestonesettlement s WHERE s.id = ANY(%s::bigint[]) ORDER BY s.id
 """
+_STATUSES = "SELECT id, status FROM settlements_milestonesettlement WHERE id = ANY(%s::bigint[])"
 
 
 def apply(told: Sequence[Notice], *, actor: str, now: datetime) -> list[Applied]:
@@ -188,6 +191,9 @@ class _Application:
                 if not isinstance(following, Applied):
                     steps.append((self.cases[attempt_id], self.told[place], following))
                     self.moved.add(place)
+                    if following.ends:
+                        self.results[place] = Applied.APPLIED
+                        places.pop(0)
                     break
                 known = following is Applied.ALREADY_PROCESSED
                 self.results[place] = Applied.APPLIED if known and place in self.moved else following
@@ -208,21 +214,32 @@ class _Application:
         lifecycle.transition(
             [provider_words.move(*each, actor=self.actor) for each in steps if each[2].move is not None], now=self.now
         )
-        audit.record(
-            [provider_words.partly_back(*each, actor=self.actor) for each in steps if each[2].move is None],
-            now=self.now,
-        )
+        self._tell_what_stays([each for each in steps if each[2].move is None])
         for case, notice, following in steps:
             self.cases[case.attempt_id] = replace(
                 case,
                 state=following.step.new,
                 reference=following.step.reference or case.reference,
                 returned=following.step.returned or case.returned,
+                owed=following.step.owed or case.owed,
+                reclaimed=case.reclaimed or notice.outcome is RailOutcome.RECLAIMED,
             )
             if following.outcome is RailOutcome.ACCEPTED:
                 sending.log_success(case.milestone_id, following.step.reference)
             elif following.outcome is RailOutcome.REFUSED:
                 sending.log_failure(case.milestone_id, notice.reason)
+
+    def _tell_what_stays(self, steps: Sequence[tuple[Case, Notice, Next]]) -> None:
+        """The settlements stay where they are by now, which a later attempt may have decided."""
+        if not steps:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(_STATUSES, [[case.milestone_id for case, _, _ in steps]])
+            statuses = dict(cursor.fetchall())
+        drafts = [
+            provider_words.stays(*each, status=statuses[each[0].milestone_id], actor=self.actor) for each in steps
+        ]
+        audit.record(drafts, now=self.now)
 
 
 def _log_contradiction(case: Case, notice: Notice) -> None:
@@ -239,7 +256,7 @@ def _log_contradiction(case: Case, notice: Notice) -> None:
 
 def _case(*row: Any) -> Case:
     (attempt_id, milestone_id, number, provider, state, reference, minor, currency, recipient_id, returned,
-     intent_id, submitted, tries) = row  # fmt: skip
+     intent_id, submitted, tries, owed, reclaimed) = row  # fmt: skip
     return Case(
         attempt_id=attempt_id,
         milestone_id=milestone_id,
@@ -253,4 +270,6 @@ def _case(*row: Any) -> Case:
         intent_id=intent_id,
         submitted=submitted,
         tries=tries,
+        owed=Money(owed, currency),
+        reclaimed=reclaimed,
     )

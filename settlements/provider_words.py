@@ -1,6 +1,6 @@
 """What a provider's word changes next, as an attempt stands: the rules, without a database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -30,17 +30,23 @@ class Case:
     intent_id: int
     submitted: bool
     tries: int
+    owed: Money
+    reclaimed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """One step that a notice makes: of the attempt, of the books (an outcome), of the settlement (None: it stays)."""
+    """One step that a notice makes: of the attempt, of the books (an outcome), of the settlement (None: it stays).
+
+    `ends`: the notice has nothing more to say; another look at it would count it twice.
+    """
 
     step: Step
     outcome: RailOutcome
     move: tuple[SettlementStatus, SettlementStatus] | None
     action: str
     amount: Money
+    ends: bool = False
 
 
 _S = SettlementStatus
@@ -57,6 +63,14 @@ _ACTIONS: Final = {
     RailOutcome.PAYOUT_FAILED: "payout_failed",
     RailOutcome.RETURNED: "returned",
 }
+# What is owed of an attempt that counts as returned, as it becomes by each word: by whose doing, in the history.
+_OWED_ACTIONS: Final = {
+    RailOutcome.RECLAIMED: "came_back_again",
+    RailOutcome.RECLAIM_FAILED: "reclaim_failed",
+    RailOutcome.RECOVERED: "recovered",
+    RailOutcome.FORGONE: "left_with_recipient",
+    RailOutcome.REPAID: "repaid_otherwise",
+}
 
 
 def following(case: Case, notice: Notice) -> Next | Applied:
@@ -69,6 +83,8 @@ def following(case: Case, notice: Notice) -> Next | Applied:
         return _when_refused(case, notice)
     if case.state is AttemptState.REFUSED:
         return Applied.CONTRADICTED
+    if notice.outcome in _OWED_ACTIONS and not (notice.outcome is RailOutcome.RECLAIMED and case.state in OPEN):
+        return _when_reclaimed(case, notice)
     if case.state in OPEN:
         # Whatever it tells of the payment, the provider has it: acceptance comes first.
         return _step(case, notice, RailOutcome.ACCEPTED) if notice.reference_id else Applied.NOT_FOUND
@@ -95,8 +111,52 @@ def _when_refused(case: Case, notice: Notice) -> Next | Applied:
     return _KNOWN if case.state is AttemptState.REFUSED else Applied.CONTRADICTED
 
 
+def _when_reclaimed(case: Case, notice: Notice) -> Next | Applied:
+    """What counts as returned may come back once more, or turn out not to have come back; people even out the rest."""
+    if case.state is not AttemptState.RETURNED:
+        if notice.outcome is not RailOutcome.RECLAIMED:
+            return Applied.NOT_FOUND
+        return replace(_step(case, notice, RailOutcome.RETURNED, case.amount), ends=True)
+    whole = case.amount.minor
+    owed = {
+        RailOutcome.RECLAIMED: case.owed.minor - whole,
+        RailOutcome.RECLAIM_FAILED: case.owed.minor + whole,
+        RailOutcome.RECOVERED: 0 if case.owed.minor > 0 else None,
+        RailOutcome.FORGONE: 0 if case.owed.minor > 0 else None,
+        RailOutcome.REPAID: 0 if case.owed.minor < 0 else None,
+    }[notice.outcome]
+    if owed is None:
+        return _KNOWN
+    if abs(owed) > whole:
+        return Applied.CONTRADICTED
+    return _owes(case, notice.outcome, owed)
+
+
+def _owes(case: Case, outcome: RailOutcome, owed: int) -> Next:
+    same = AttemptState.RETURNED
+    return Next(
+        step=Step(
+            milestone_id=case.milestone_id,
+            number=case.number,
+            old=same,
+            new=same,
+            owed=Money(owed, case.amount.currency),
+        ),
+        outcome=outcome,
+        move=None,
+        action=_OWED_ACTIONS[outcome],
+        amount=Money(abs(owed - case.owed.minor), case.amount.currency),
+        ends=True,
+    )
+
+
 def _when_returned(case: Case, notice: Notice) -> Next | Applied:
-    """`amount` is what came back in all, so an older notice that comes late tells nothing new."""
+    """`amount` is what came back in all, so an older notice that comes late tells nothing new.
+
+    What we had taken back ourselves, and the bank returns too, came back once more.
+    """
+    if case.state is AttemptState.RETURNED and case.reclaimed:
+        return _when_reclaimed(case, replace(notice, outcome=RailOutcome.RECLAIMED))
     back = notice.amount or case.amount
     if back.currency != case.amount.currency or back.minor > case.amount.minor:
         return Applied.CONTRADICTED
@@ -171,15 +231,15 @@ def move(case: Case, notice: Notice, step: Next, *, actor: str) -> Move:
     )
 
 
-def partly_back(case: Case, notice: Notice, step: Next, *, actor: str) -> audit.Draft:
-    status = _S.SETTLED if case.state is AttemptState.CONFIRMED else _S.APPROVED
+def stays(case: Case, notice: Notice, step: Next, *, status: str, actor: str) -> audit.Draft:
+    """What changes no status: a part of it came back, or what is owed of it."""
     return audit.Draft(
         intent_id=case.intent_id,
         settlement_id=case.milestone_id,
         action=step.action,
         triggered_by=actor,
-        from_status=status.value,
-        to_status=status.value,
+        from_status=status,
+        to_status=status,
         reason=notice.reason,
         data=_data(case, notice, step),
     )

@@ -33,6 +33,7 @@ _CAN_GO = f"""(
     s.rail = ANY(%(rails)s::text[]) AND coalesce(r.payouts_enabled, true) AND coalesce(w.enabled, true)
     AND {candidates.DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")} = ''
     AND NOT {candidates.PAID_THOUGH_REFUSED}
+    AND (s.status NOT IN ('FAILED', 'RETURNED') OR NOT {candidates.KEPT})
 )"""
 _WAITING = """
     FROM settlements_milestonesettlement s

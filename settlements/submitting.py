@@ -15,7 +15,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from rails import attempts
-from rails.attempts import Claimed, Unanswered
+from rails.attempts import Claimed, Outdated, Unanswered
 from rails.base import (
     Answer,
     Applied,
@@ -131,19 +131,20 @@ def hear(rail: RemoteRail, *, clock: Callable[[], datetime]) -> dict[Applied, in
 
 def _withdraw_outdated(rail: RemoteRail, *, now: datetime) -> Report:
     """What was never handed over, and may not be any more, goes back to people."""
+    source = "withdrawal by the submitter"
     withdrawals = [
-        _notice(
-            rail,
-            (milestone_id, number),
-            RailOutcome.WITHDRAWN,
-            reason=f"Withdrawn before it was handed over: {why}",
-            source="withdrawal by the submitter",
-            at=now,
-        )
+        _notice(rail, (milestone_id, number), RailOutcome.WITHDRAWN, reason=_OUTDATED[why], source=source, at=now)
         for milestone_id, number, why in attempts.outdated(rail.get_provider(), limit=BATCH)
     ]
     applied = outcomes.apply(withdrawals, actor=_actor(rail), now=now)
     return Report(refused=sum(each is Applied.APPLIED for each in applied))
+
+
+_OUTDATED: Final = {
+    Outdated.DESTINATION: "Withdrawn before it was handed over: the recipient's destination was replaced or closed",
+    Outdated.KEPT: "Withdrawn before it was handed over: the recipient has the money of an earlier attempt after all",
+    Outdated.PAID_BEFORE: f"Withdrawn before it was handed over: {attempts.PAID_BEFORE}",
+}
 
 
 def _notice(

@@ -25,13 +25,24 @@ _CLOSED = """NOT EXISTS (
 _FOR_PEOPLE = f"""
     SELECT s.status AS kind, s.id AS settlement_id, a.id AS attempt_id,
            coalesce((SELECT max(n.created_at) FROM rails_railnotice n
-                     WHERE n.attempt_id = a.id AND n.outcome = 'RETURNED'), a.answered_at, s.updated_at) AS since,
+                     WHERE n.attempt_id = a.id AND n.outcome IN ('RETURNED', 'RECLAIMED')),
+                    a.answered_at, s.updated_at) AS since,
            coalesce(a.error, '') AS words, 0::bigint AS about
     FROM settlements_milestonesettlement s LEFT JOIN LATERAL (
         SELECT own.id, own.answered_at, own.error FROM rails_railattempt own
         WHERE own.milestone_id = s.id ORDER BY own.number DESC LIMIT 1
     ) a ON true
-    WHERE s.status IN ('FAILED', 'RETURNED')
+    WHERE s.status IN ('FAILED', 'RETURNED') AND NOT {candidates.KEPT}
+    UNION ALL
+    SELECT CASE WHEN owed.owed_minor < 0 THEN 'BACK_TWICE'
+                WHEN s.status IN ('RELEASING', 'APPROVED', 'SETTLED') THEN 'OVERPAID' ELSE 'KEPT' END,
+           s.id, owed.id, coalesce(told.created_at, owed.answered_at), coalesce(told.reason, ''), owed.number
+    FROM rails_railattempt owed JOIN settlements_milestonesettlement s ON s.id = owed.milestone_id
+    LEFT JOIN LATERAL (
+        SELECT n.created_at, n.reason FROM rails_railnotice n WHERE n.attempt_id = owed.id AND n.applied = 'APPLIED'
+        ORDER BY n.id DESC LIMIT 1
+    ) told ON true
+    WHERE owed.owed_minor <> 0
     UNION ALL
     SELECT 'QUESTION', a.milestone_id, a.id, a.submitted_at, a.question, 0 FROM rails_railattempt a
     WHERE a.state = 'SUBMITTED' AND a.question <> ''

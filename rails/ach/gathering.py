@@ -12,11 +12,16 @@ from rails.ach.payments import CURRENCY, Payment, Unpayable, of_instruction
 from rails.ach.writer import MAX_FILE_MINOR
 from rails.attempts import PAID_BEFORE
 from rails.base import Answer, Instruction, NotYet, SettlementProvider, SettlementResult
-from rails.models import AchEntry, AchFate, Destination, DestinationState
+from rails.models import AchEntry, Destination, DestinationState
 from rails.money import Money
 from rails.sealing import CannotUnseal
 
 _ACH = SettlementProvider.ACH
+KEPT = "the recipient has the money of an earlier attempt, which counted as returned"
+_NOT_BACK = """
+    SELECT e.milestone_id, e.trace_number FROM rails_achentry e
+    WHERE e.milestone_id = ANY(%s::bigint[]) AND e.kind = 'PAYMENT' AND NOT rails_ach_payment_is_over(e.id)
+"""
 _USABLE = "SELECT id, rails_destination_of(id, 'ach') FROM unnest(%s::bigint[]) AS wanted (id)"
 
 # Milestone and attempt: what names an entry.
@@ -61,14 +66,12 @@ class _Gathering:
         self.window = window
         self.barred = barred
         self.amounts: dict[Attempt, Money] = {}
-        self.out: dict[int, str] = {}
+        self.out = not_back({instruction.milestone_id for instruction in instructions})
         self.total = 0
         for entry in known:
             assert entry.milestone_id is not None
             assert entry.attempt_number is not None
             self.amounts[entry.milestone_id, entry.attempt_number] = Money(entry.amount_minor, CURRENCY)
-            if not any(outcome.fate == AchFate.RETURNED for outcome in entry.outcomes.all()):
-                self.out[entry.milestone_id] = entry.trace_number
         new = [each for each in instructions if (each.milestone_id, each.attempt_number) not in self.amounts]
         self.places = _Destinations(new)
         self.gathered = Gathered()
@@ -89,6 +92,8 @@ class _Gathering:
         return SettlementResult.refused(_ACH, error=error)
 
     def _new(self, instruction: Instruction, attempt: Attempt) -> Verdict:
+        if instruction.kept:
+            return SettlementResult.refused(_ACH, error=KEPT)
         if instruction.milestone_id in self.out:
             error = f"ACH entry {self.out[instruction.milestone_id]} of the same milestone has not come back"
             return SettlementResult.refused(_ACH, error=error)
@@ -116,6 +121,13 @@ class _Gathering:
         if self.total + payment.amount.minor > MAX_FILE_MINOR:
             return f"a file carries at most {Money(MAX_FILE_MINOR, CURRENCY)}; it goes with the next one"
         return ""
+
+
+def not_back(milestone_ids: Iterable[int]) -> dict[int, str]:
+    """By milestone the trace number of its payment that the recipient has, or may get."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NOT_BACK, [sorted(milestone_ids)])
+        return dict(cursor.fetchall())
 
 
 def _only_looked_up(instruction: Instruction) -> str:

@@ -41,7 +41,12 @@ def refuse_file(file_id: int, *, reason: str, user: User, actor: str, now: datet
             raise FileRefusal("ach_file_not_handed_over", "The file is not at the bank yet.")
         if file.settled_at is not None:
             raise FileRefusal("ach_file_settled", "The entries of the file count as settled; returns come one by one.")
-        entries = file.entries.exclude(kind=AchEntryKind.OFFSET).values_list("pk", flat=True)
+        entries = list(
+            file.entries.exclude(kind=AchEntryKind.OFFSET)
+            .select_for_update(of=("self",))
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
         words.write(
             Word(
                 entry_id=entry_id,

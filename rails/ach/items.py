@@ -19,6 +19,8 @@ from rails.models import (
     AchInboundItem,
     AchItemKind,
     AchItemStanding,
+    AchOutcome,
+    AchReversal,
 )
 
 _KINDS: Final = {
@@ -106,6 +108,7 @@ class _Judging:
         if entry.pk in self.returned:
             return _S.REPEATED, "It was known already.", False
         self.returned.add(entry.pk)
+        beside = _reversal_beside(entry)
         new = words.write(
             [
                 Word(
@@ -117,14 +120,17 @@ class _Judging:
                 )
             ]
         )
-        if entry.kind != AchEntryKind.PAYMENT:
-            return _S.APPLIED, _UNPAID[AchEntryKind(entry.kind)], True
+        if entry.kind == AchEntryKind.OFFSET:
+            return _S.APPLIED, "It takes back the debit of our own account. Speak to our bank at once.", True
+        if entry.kind == AchEntryKind.REVERSAL:
+            return _S.APPLIED, _failed_reversal(entry), True
         if not new:
             return _S.REPEATED, "The payment had come back already.", True
         user = self.row.uploaded_by
+        said = str(reason.follow_up.value)
         if reason.follow_up.stops_destination and corrections.stop(entry, reason.code, user=user, now=self.now):
-            return _S.APPLIED, f"{reason.follow_up} The destination is blocked.", False
-        return _S.APPLIED, reason.follow_up, False
+            said = f"{said} The destination is blocked."
+        return _S.APPLIED, f"{said} {beside}".rstrip(), beside != ""
 
     def _change(self, item: AchInboundItem, addendum: Record) -> None:
         item.kind, item.code = AchItemKind.CHANGE, addendum["change_code"]
@@ -150,10 +156,23 @@ class _Judging:
         return _S.APPLIED, corrected.words, corrected.waits
 
 
-_UNPAID: Final = {
-    AchEntryKind.OFFSET: "It takes back the debit of our own account. Speak to our bank at once.",
-    AchEntryKind.REVERSAL: "The payment could not be taken back: it stays with the recipient.",
-}
+def _reversal_beside(paid: AchEntry) -> str:
+    """What a person has to know when a payment comes back that is being taken back, too; empty when it is not."""
+    sent = AchReversal.objects.filter(entry=paid, sent_as__isnull=False).values_list("sent_as_id", flat=True).first()
+    if sent is None or AchOutcome.objects.filter(entry_id=sent, fate=AchFate.RETURNED).exists():
+        return ""
+    return "It is being reversed as well: if that goes through, too, the money is back twice, and once it is theirs."
+
+
+def _failed_reversal(sent: AchEntry) -> str:
+    if sent.reverses.entry.outcomes.filter(fate=AchFate.RETURNED).exists():
+        return "The payment had come back by itself, so nothing of it stays with the recipient."
+    if sent.outcomes.filter(fate=AchFate.CONFIRMED).exists():
+        return (
+            "The payment had counted as taken back, but the recipient has it. Nothing is paid again before that is "
+            "settled: see the work list."
+        )
+    return "The payment could not be taken back: it stays with the recipient."
 
 
 def _unfit(entry: AchEntry, read: Entry, addendum: Record) -> str:

@@ -92,7 +92,7 @@ class AchRail(RemoteRail):
         # Silence means that all is well only where the bank could have spoken.
         if inbox.read(configuration, now=now).nothing_left:
             words.assume_settled(configuration, now=now)
-        return words.unheard()
+        return words.unheard(now=now)
 
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
         words.mark_heard([notice for notice, applied in told if applied not in _TELL_AGAIN], now=now)

@@ -170,5 +170,8 @@ RETURNS: Final[Mapping[str, ReturnReason]] = MappingProxyType(
     | {code: ReturnReason(code, title, _FIVE, _F.DISPUTED, Stage.DISHONORED) for code, title in _DISHONORED}
     | {code: ReturnReason(code, title, _TWO, _F.RETURN_STANDS, Stage.CONTESTED) for code, title in _CONTESTED}
 )
+# The last day of any return with a deadline: of a debit that a consumer says was not authorized. A reversing entry is a
+# debit, and the class of an entry does not tell whose account it meets (R05).
+LONGEST_DEADLINE: Final = _SIXTY
 DISHONORED: Final = frozenset(code for code, _ in _DISHONORED)
 CONTESTED: Final = frozenset(code for code, _ in _CONTESTED)

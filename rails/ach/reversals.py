@@ -1,19 +1,20 @@
 """Taking a payment back by a reversing entry: asked for by a person, only for Nacha's reasons and in its time.
 
 Nacha Operating Rules, section 2.9: to be sent within five banking days after the settlement date of the entry. What it
-brings comes later: if the reversing entry does not come back, the payment counts as returned.
+brings comes later: the payment counts as returned once the reversing entry can not come back any more, or earlier by a
+person who has the bank's word.
 """
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from rails.ach import files
-from rails.ach.calendar import Window, add_banking_days
+from rails.ach.calendar import Window, add_banking_days, next_banking_day
 from rails.ach.configuration import AchConfiguration
 from rails.ach.numbers import NumbersUsedUp
 from rails.ach.payments import CURRENCY, Payment, payment_of
@@ -25,6 +26,7 @@ from rails.models import (
     AchFate,
     AchFilePurpose,
     AchFileState,
+    AchOutcome,
     AchReversal,
     RailSwitch,
     ReversalReason,
@@ -35,6 +37,8 @@ from rails.sealing import CannotUnseal
 logger = logging.getLogger(__name__)
 
 PERMITTED_DAYS: Final = 5
+ORDINARY_DAYS: Final = 2
+LONGEST_REFERENCE: Final = 70
 
 
 class ReversalRefused(ValueError):
@@ -74,6 +78,51 @@ def ask(
         return AchReversal.objects.create(
             entry=entry, permitted_reason=permitted_reason, reason=reason, last_day=last_day, asked_by=user, actor=actor
         )
+
+
+def went_through(
+    configuration: AchConfiguration,
+    entry_id: int,
+    *,
+    bank_reference: str,
+    reason: str,
+    user: User,
+    actor: str,
+    now: datetime,
+) -> AchOutcome:
+    """Takes down the bank's word that a reversing entry went through: its payment is back. Raises ReversalRefused.
+
+    Not before the days of the ordinary returns are over, which no word of the bank can shorten.
+    """
+    reference = bank_reference.strip()
+    if not reference or not reference.isprintable() or len(reference) > LONGEST_REFERENCE:
+        raise ReversalRefused("bank_reference_invalid", "The bank's reference is 1 to 70 printable characters.")
+    with transaction.atomic():
+        entry = AchEntry.objects.select_for_update(of=("self",)).select_related("file").filter(pk=entry_id).first()
+        if entry is None or entry.kind != AchEntryKind.REVERSAL:
+            raise ReversalRefused("ach_entry_unknown", "There is no such reversing entry.")
+        if entry.file.state != AchFileState.HANDED_OVER:
+            raise ReversalRefused("ach_entry_not_at_the_bank", "The bank does not have this reversing entry.")
+        if entry.outcomes.exists():
+            raise ReversalRefused("ach_reversal_decided", "What became of this reversing entry is known already.")
+        earliest = next_banking_day(ordinary_returns_until(entry))
+        if configuration.timetable.local(now).date() < earliest:
+            detail = f"It may still come back by the ordinary returns; its word is taken down from {earliest} on."
+            raise ReversalRefused("ach_reversal_too_early", detail)
+        return AchOutcome.objects.create(
+            entry=entry,
+            fate=AchFate.CONFIRMED,
+            source=f"the bank's word, taken down by {actor}",
+            reason=reason,
+            occurred_at=now,
+            said_by=user,
+            bank_reference=reference,
+        )
+
+
+def ordinary_returns_until(entry: AchEntry) -> date:
+    """The last day of the returns that are no matter of authorization: two banking days (R01 to R04 and the like)."""
+    return add_banking_days(entry.file.effective_entry_date, ORDINARY_DAYS)
 
 
 def window_for(configuration: AchConfiguration, now: datetime) -> Window:

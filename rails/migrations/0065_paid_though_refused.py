@@ -31,7 +31,7 @@ $$
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('rails', '0021_returns_block_destinations'),
+        ('rails', '0061_ach_payment_is_over'),
     ]
 
     operations = [

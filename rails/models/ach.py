@@ -178,6 +178,11 @@ class AchEntry(models.Model):
                 | Q(kind="OFFSET", transaction_code__in=["22", "27", "32", "37"]),
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["milestone_id"], condition=Q(milestone_id__isnull=False), name="ach_entries_of_a_milestone"
+            )
+        ]
         triggers = [
             Guard(
                 name="one_ach_entry_at_a_time",
@@ -209,13 +214,20 @@ class AchFate(models.TextChoices):
 
 
 class AchOutcome(models.Model):
-    """What is known of an entry, once for each fate; `heard_at`: when its settlement was told."""
+    """What is known of an entry, once for each fate; `heard_at`: when its settlement was told.
+
+    `said_by` took down the bank's word under its reference, where a person did.
+    """
 
     entry = models.ForeignKey(AchEntry, on_delete=models.PROTECT, related_name="outcomes", db_index=False)
     fate = models.TextField(choices=AchFate)
     source = models.TextField()
     reason = models.TextField(default="", blank=True)
     occurred_at = models.DateTimeField()
+    said_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    bank_reference = models.TextField(default="", blank=True)
     created_at = models.DateTimeField(db_default=Now())
     heard_at = models.DateTimeField(null=True, blank=True)
 
@@ -226,6 +238,11 @@ class AchOutcome(models.Model):
             models.UniqueConstraint(fields=["entry", "fate"], name="an_ach_entry_has_each_fate_once"),
             models.CheckConstraint(name="an_ach_fate_is_known", condition=Q(fate__in=AchFate.values)),
             models.CheckConstraint(name="an_ach_outcome_names_its_source", condition=~Q(source="")),
+            models.CheckConstraint(
+                name="a_person_has_the_banks_reference",
+                condition=Q(said_by__isnull=True, bank_reference="")
+                | (Q(said_by__isnull=False) & ~Q(bank_reference="") & ~Q(reason="")),
+            ),
         ]
         indexes = [models.Index(fields=["id"], condition=Q(heard_at__isnull=True), name="ach_outcomes_to_be_heard")]
         triggers = [

@@ -62,9 +62,13 @@ ONE_AT_A_TIME = f"""
         {_refuse("ACH entry %: the provider says that it paid an earlier attempt", "NEW.trace_number")}
     END IF;
     IF NEW.kind = 'PAYMENT' AND EXISTS (
+        SELECT 1 FROM rails_railattempt kept WHERE kept.milestone_id = NEW.milestone_id AND kept.owed_minor > 0
+    ) THEN
+        {_refuse("ACH entry %: the recipient has what counted as returned of an earlier one", "NEW.trace_number")}
+    END IF;
+    IF NEW.kind = 'PAYMENT' AND EXISTS (
         SELECT 1 FROM rails_achentry earlier WHERE earlier.milestone_id = NEW.milestone_id AND earlier.kind = 'PAYMENT'
-        AND NOT EXISTS (
-            SELECT 1 FROM rails_achoutcome o WHERE o.entry_id = earlier.id AND o.fate = 'RETURNED')
+        AND NOT rails_ach_payment_is_over(earlier.id)
     ) THEN
         {_refuse("ACH entry %: another one of the milestone has not come back", "NEW.trace_number")}
     END IF;
@@ -80,6 +84,15 @@ OUTCOMES_FOLLOW_HANDING_OVER = f"""
     END IF;
     IF NEW.heard_at IS NOT NULL THEN
         {_refuse("ACH entry %: an outcome is heard after it was written", "NEW.entry_id")}
+    END IF;
+    -- A reversal that came back never goes through; the other way round it may be.
+    IF NEW.fate = 'CONFIRMED' AND EXISTS (SELECT 1 FROM rails_achentry e JOIN rails_achoutcome o ON o.entry_id = e.id
+            WHERE e.id = NEW.entry_id AND e.kind = 'REVERSAL' AND o.fate = 'RETURNED') THEN
+        {_refuse("ACH entry %: a reversal that came back did not go through", "NEW.entry_id")}
+    END IF;
+    IF NEW.said_by_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM rails_achentry e
+            WHERE e.id = NEW.entry_id AND e.kind = 'REVERSAL' AND NEW.fate = 'CONFIRMED') THEN
+        {_refuse("ACH entry %: a person says of a reversal alone that it went through", "NEW.entry_id")}
     END IF;
     RETURN NEW;
 """

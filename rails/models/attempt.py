@@ -57,7 +57,8 @@ _NOT_PAID_BEFORE = f"""
 """
 
 _BEGINS = f"""
-    IF NEW.state <> 'PREPARED' OR NEW.tries <> 0 OR NEW.reference <> '' OR NEW.returned_minor <> 0 THEN
+    IF NEW.state <> 'PREPARED' OR NEW.tries <> 0 OR NEW.reference <> '' OR NEW.returned_minor <> 0
+       OR NEW.owed_minor <> 0 THEN
         {_refuse("an attempt begins before the provider is called")}
     END IF;
     SELECT coalesce(max(a.number), 0), count(*) FILTER (WHERE a.state NOT IN ('REFUSED', 'RETURNED'))
@@ -66,6 +67,9 @@ _BEGINS = f"""
     FROM rails_journalentry e WHERE e.milestone_id = NEW.milestone_id AND e.kind = 'release';
     IF open_ones > 0 OR NEW.number <> earlier + 1 THEN
         {_refuse("the one before it is not known to be refused or returned")}
+    END IF;
+    IF EXISTS (SELECT 1 FROM rails_railattempt a WHERE a.milestone_id = NEW.milestone_id AND a.owed_minor > 0) THEN
+        {_refuse("the recipient has what counted as returned of an earlier one")}
     END IF;
     IF NEW.destination_id IS DISTINCT FROM rails_destination_of(NEW.recipient_id, lower(NEW.provider)) THEN
         {_refuse("it goes to the destination that the recipient can be paid at now")}
@@ -101,6 +105,8 @@ _MOVES_ON = f"""
 class RailAttempt(models.Model):
     """One instruction to a provider. Amounts in minor units; `returned_minor` is what came back of it by now.
 
+    `owed_minor`: what the recipient owes us of one that counts as RETURNED, for it kept the money after all; negative:
+    what we owe the recipient, for the money came back more than once.
     `leased_until`: until then one process waits for the provider's answer. `question`: what a person has to look at
     before it is handed in again; empty as long as it goes by itself. `error`: the last words of the provider.
     """
@@ -115,6 +121,7 @@ class RailAttempt(models.Model):
     state = models.TextField(choices=AttemptState, default=AttemptState.PREPARED)
     reference = models.TextField(default="", blank=True)
     returned_minor = models.BigIntegerField(default=0)
+    owed_minor = models.BigIntegerField(default=0, db_default=0)
     tries = models.IntegerField(default=0)
     error = models.TextField(default="", blank=True)
     question = models.TextField(default="", blank=True)
@@ -151,6 +158,11 @@ class RailAttempt(models.Model):
                 | (~Q(state="RETURNED") & Q(returned_minor__lt=F("amount_minor"))),
             ),
             models.CheckConstraint(
+                name="owed_is_what_counted_as_returned",
+                condition=Q(owed_minor=0)
+                | Q(state="RETURNED", owed_minor__lte=F("amount_minor"), owed_minor__gte=-F("amount_minor")),
+            ),
+            models.CheckConstraint(
                 name="accepted_has_a_reference",
                 condition=Q(state__in=["PREPARED", "SUBMITTED", "REFUSED"]) | ~Q(reference=""),
             ),
@@ -182,6 +194,7 @@ class RailAttempt(models.Model):
                 condition=Q(state__in=["ACCEPTED", "CONFIRMED"], returned_minor__gt=0),
                 name="attempts_partly_back",
             ),
+            models.Index(fields=["milestone_id"], condition=~Q(owed_minor=0), name="attempts_that_are_owed"),
         ]
         triggers = [
             Guard(

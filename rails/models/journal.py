@@ -23,6 +23,7 @@ _LINKS_CARRY_NO_MORE = f"""
     END IF;
     expected := CASE WHEN NEW.follows_id IS NOT NULL THEN 'return' ELSE CASE NEW.kind
         WHEN 'return' THEN 'release' WHEN 'transfer_return' THEN 'transfer' WHEN 'payout_return' THEN 'payout'
+        WHEN 'receivable_return' THEN 'receivable' WHEN 'surplus_return' THEN 'surplus'
         ELSE 'correction' END END;
     IF earlier.kind <> expected OR (NEW.follows_id IS NULL AND earlier.attempt_number <> NEW.attempt_number) THEN
         RAISE EXCEPTION 'Entry %: a % can not refer to a %', NEW.reference, NEW.kind, earlier.kind
@@ -55,6 +56,21 @@ _ON_ITS_WAY = f"""
     RETURN NEW;
 """
 
+# Owed is at most what was booked as returned: that the recipient has it after all, or that it came back once more.
+_NO_MORE_THAN_CAME_BACK = f"""
+    SELECT * INTO released FROM rails_journalentry WHERE milestone_id = NEW.milestone_id AND kind = 'release'
+        AND attempt_number = NEW.attempt_number FOR NO KEY UPDATE;
+    SELECT COALESCE(SUM(CASE kind WHEN 'return' THEN amount_minor WHEN NEW.kind THEN -amount_minor
+        WHEN NEW.kind || '_return' THEN amount_minor END), 0)
+        INTO room FROM rails_journalentry
+        WHERE milestone_id = NEW.milestone_id AND attempt_number = NEW.attempt_number AND {_ANOTHER};
+    IF released.id IS NULL OR released.currency <> NEW.currency OR NEW.amount_minor > room THEN
+        RAISE EXCEPTION 'Entry %: a % is of no more than what came back', NEW.reference, NEW.kind
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
 _SUM_AT_COMMIT = """
     SELECT COALESCE(SUM(amount_minor), 0) INTO posted FROM rails_posting WHERE entry_id = NEW.id;
     IF posted <> NEW.amount_minor THEN
@@ -80,7 +96,10 @@ _NO_MORE_THAN_THE_ENTRY = """
 
 
 class EntryKind(models.TextChoices):
-    """What happened: money was released, went on its way, arrived, came back; a fee; or a booking is put right."""
+    """What happened: money was released, went on its way, arrived, came back; a fee; or a booking is put right.
+
+    RECEIVABLE: the recipient has what counted as returned, and owes it. SURPLUS: it came back once more, and we owe it.
+    """
 
     RELEASE = "release"
     RETURN = "return"
@@ -88,6 +107,10 @@ class EntryKind(models.TextChoices):
     TRANSFER_RETURN = "transfer_return"
     PAYOUT = "payout"
     PAYOUT_RETURN = "payout_return"
+    RECEIVABLE = "receivable"
+    RECEIVABLE_RETURN = "receivable_return"
+    SURPLUS = "surplus"
+    SURPLUS_RETURN = "surplus_return"
     FEE = "fee"
     CORRECTION = "correction"
 
@@ -146,13 +169,13 @@ class JournalEntry(models.Model):
                 name="entry_kind_has_its_links",
                 condition=Q(kind="release", milestone_id__isnull=False, reverses__isnull=True)
                 | Q(
-                    kind__in=["return", "transfer_return", "payout_return"],
+                    kind__in=["return", "transfer_return", "payout_return", "receivable_return", "surplus_return"],
                     milestone_id__isnull=False,
                     reverses__isnull=False,
                     follows__isnull=True,
                 )
                 | Q(
-                    kind__in=["transfer", "payout"],
+                    kind__in=["transfer", "payout", "receivable", "surplus"],
                     milestone_id__isnull=False,
                     reverses__isnull=True,
                     follows__isnull=True,
@@ -186,6 +209,14 @@ class JournalEntry(models.Model):
                 condition=pgtrigger.Condition("NEW.kind IN ('transfer', 'transfer_return', 'payout')"),
                 declare=[("released", "rails_journalentry"), ("on_its_way", "numeric"), ("room", "numeric")],
                 func=_ON_ITS_WAY,
+            ),
+            Guard(
+                name="no_more_than_came_back",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.kind IN ('receivable', 'surplus')"),
+                declare=[("released", "rails_journalentry"), ("room", "numeric")],
+                func=_NO_MORE_THAN_CAME_BACK,
             ),
             Guard(
                 name="postings_sum_to_the_entry",

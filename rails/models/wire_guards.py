@@ -48,6 +48,10 @@ ONE_AT_A_TIME = f"""
     IF NEW.attempt_number > 1 AND rails_paid_though_refused(NEW.milestone_id) THEN
         {_refuse("Wire %: the provider says that it paid an earlier attempt", "NEW.end_to_end_id")}
     END IF;
+    IF EXISTS (SELECT 1 FROM rails_railattempt kept
+               WHERE kept.milestone_id = NEW.milestone_id AND kept.owed_minor > 0) THEN
+        {_refuse("Wire %: the recipient has what counted as returned of an earlier one", "NEW.end_to_end_id")}
+    END IF;
     IF EXISTS (
         SELECT 1 FROM rails_wireentry earlier WHERE earlier.milestone_id = NEW.milestone_id
         AND NOT EXISTS (SELECT 1 FROM rails_wireanswer a WHERE a.entry_id = earlier.id AND a.word = 'REFUSED')

@@ -103,6 +103,8 @@ def _transfer(
     account = configuration.accounts.get(instruction.amount.currency)
     if account is None:
         raise Unpayable(f"there is no account in {instruction.amount.currency} to wire from")
+    if instruction.kept:
+        raise Unpayable("the recipient has the money of an earlier attempt, which counted as returned")
     if instruction.milestone_id in out:
         raise Unpayable(f"{out[instruction.milestone_id]} of the same milestone is neither refused nor returned")
     transfer = transfer_of(instruction, places.of(instruction))

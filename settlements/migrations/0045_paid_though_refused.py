@@ -37,7 +37,7 @@ BEFORE = SETTLEMENT_VERSION.replace(
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('settlements', '0040_who_took_back'),
+        ('settlements', '0041_kept_by_recipient'),
         ('rails', '0065_paid_though_refused'),
     ]
 

@@ -129,6 +129,10 @@ SETTLEMENT_ROW = Guard(
     """,
 )
 
+# The recipient has what counted as returned of an attempt: to pay again would be to pay twice.
+KEPT_BY_RECIPIENT = """EXISTS (
+                SELECT 1 FROM rails_railattempt kept WHERE kept.milestone_id = {settlement} AND kept.owed_minor > 0)"""
+
 # Who said of a payment that it was refused, came back, or was to be taken back, and when: settlement, user, moment.
 SAYINGS = """
     SELECT e.milestone_id, f.refused_by_id, f.refused_at
@@ -141,6 +145,8 @@ SAYINGS = """
         WHERE t.kind <> 'CHANGE' AND t.dealt_by_id IS NOT NULL
     UNION ALL SELECT e.milestone_id, r.asked_by_id, r.asked_at
         FROM rails_achentry e JOIN rails_achreversal r ON r.entry_id = e.id
+    UNION ALL SELECT e.milestone_id, o.said_by_id, o.created_at
+        FROM rails_achentry e JOIN rails_achoutcome o ON o.entry_id = e.id WHERE o.said_by_id IS NOT NULL
     UNION ALL SELECT e.milestone_id, w.said_by_id, w.said_at
         FROM rails_wireentry e JOIN rails_wireanswer w ON w.entry_id = e.id WHERE w.word IN ('REFUSED', 'RETURNED')
 """
@@ -172,6 +178,9 @@ SETTLEMENT_CLAIM = Guard(
         -- To pay again would be to pay twice.
         IF went_out_before AND rails_paid_though_refused(NEW.id) THEN
             {refuse("the provider says that it paid what we took for refused")}
+        END IF;
+        IF went_out_before AND {KEPT_BY_RECIPIENT.format(settlement="NEW.id")} THEN
+            {refuse("the recipient has what counted as returned")}
         END IF;
         is_local := NEW.rail = 'internal_ledger';
         IF NOT went_out_before AND is_local <> (NEW.status = 'APPROVED') THEN
@@ -273,9 +282,9 @@ APPROVAL_ROW = Guard(
             {refuse("the creator of an intent does not approve its release")}
         END IF;
         IF EXISTS (SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
-                   WHERE a.milestone_id = s.id AND n.outcome = 'REFUSED'
+                   WHERE a.milestone_id = s.id AND n.outcome IN ('REFUSED', 'RECOVERED')
                    AND n.source = '{BY_HAND}' || NEW.approver_id) THEN
-            {refuse("who recorded by hand that it was refused does not approve its next attempt")}
+            {refuse("who recorded by hand that it was refused or given back does not approve its next attempt")}
         END IF;
         IF {SAID_IT_CAME_BACK.format(settlement="s.id", officer="NEW.approver_id")} THEN
             {refuse("who said that it was refused, back or to be taken back does not approve its next attempt")}

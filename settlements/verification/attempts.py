@@ -90,6 +90,10 @@ _BOOKED = """
                coalesce(sum(e.amount_minor) FILTER (WHERE e.kind = 'transfer_return'), 0) AS sent_back,
                coalesce(sum(CASE e.kind WHEN 'payout' THEN e.amount_minor
                                         WHEN 'payout_return' THEN -e.amount_minor END), 0) AS arrived,
+               coalesce(sum(CASE e.kind WHEN 'receivable' THEN e.amount_minor
+                                        WHEN 'receivable_return' THEN -e.amount_minor END), 0) AS receivable,
+               coalesce(sum(CASE e.kind WHEN 'surplus' THEN e.amount_minor
+                                        WHEN 'surplus_return' THEN -e.amount_minor END), 0) AS surplus,
                coalesce(bool_and(e.currency = a.currency), true) AS one_currency
         FROM rails_journalentry e WHERE e.milestone_id = a.milestone_id AND e.attempt_number = a.number
     ) booked
@@ -137,10 +141,49 @@ _BOOKS = [
         """,
     ),
     Rule(
+        "attempt {1} of milestone {0}: {3} in minor units of it are owed by the recipient (negative: to it), but {4} "
+        "are booked as receivable, {5} as surplus",
+        f"""
+        SELECT {_NAME}, a.owed_minor, booked.receivable, booked.surplus {_BOOKED}
+        WHERE (booked.receivable, booked.surplus) <> (greatest(a.owed_minor, 0), greatest(-a.owed_minor, 0))
+        ORDER BY a.milestone_id, a.number
+        """,
+    ),
+    Rule(
+        "account recipient_receivable of recipient {0} in {1}: it holds {2} in minor units, but {3} are owed",
+        """
+        SELECT owed.recipient_id, owed.currency, sum(owed.holds), sum(owed.owed) FROM (
+            SELECT account.recipient_id, account.currency, p.amount_minor AS holds, 0::bigint AS owed
+            FROM rails_posting p JOIN rails_account account ON account.id = p.debit_account_id
+            WHERE account.code = 'recipient_receivable'
+            UNION ALL
+            SELECT account.recipient_id, account.currency, -p.amount_minor, 0
+            FROM rails_posting p JOIN rails_account account ON account.id = p.credit_account_id
+            WHERE account.code = 'recipient_receivable'
+            UNION ALL
+            SELECT a.recipient_id, a.currency, 0, a.owed_minor FROM rails_railattempt a WHERE a.owed_minor > 0
+        ) owed GROUP BY 1, 2 HAVING sum(owed.holds) <> sum(owed.owed) ORDER BY 1, 2
+        """,
+    ),
+    Rule(
+        "attempt {1} of milestone {0}: its reversal came back after it had counted, but no word on the attempt says so",
+        """
+        SELECT paid.milestone_id, paid.attempt_number FROM rails_achreversal r
+        JOIN rails_achentry paid ON paid.id = r.entry_id
+        JOIN rails_achoutcome through ON through.entry_id = r.sent_as_id AND through.fate = 'CONFIRMED'
+        JOIN rails_achoutcome back ON back.entry_id = r.sent_as_id AND back.fate = 'RETURNED'
+        JOIN rails_railattempt a ON a.milestone_id = paid.milestone_id AND a.number = paid.attempt_number
+        WHERE back.heard_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM rails_railnotice n WHERE n.attempt_id = a.id AND n.outcome = 'RECLAIM_FAILED')
+        ORDER BY paid.milestone_id
+        """,
+    ),
+    Rule(
         "journal entry {0} ({1}): there is no attempt {2} of milestone {3}",
         """
         SELECT e.id, e.reference, e.attempt_number, e.milestone_id FROM rails_journalentry e
-        WHERE (e.kind IN ('transfer', 'transfer_return', 'payout', 'payout_return')
+        WHERE (e.kind IN ('transfer', 'transfer_return', 'payout', 'payout_return', 'receivable',
+                          'receivable_return', 'surplus', 'surplus_return')
                OR (e.kind = 'release' AND NOT starts_with(e.reference, 'INTERNAL_LEDGER:')))
           AND NOT EXISTS (SELECT 1 FROM rails_railattempt a
                           WHERE a.milestone_id = e.milestone_id AND a.number = e.attempt_number) ORDER BY e.id
@@ -205,13 +248,13 @@ _PEOPLE = [
         """,
     ),
     Rule(
-        "settlement {0}: user {1} recorded that attempt {2} was refused, and approved what followed",
+        "settlement {0}: user {1} recorded that attempt {2} was refused or given back, and approved what followed",
         f"""
         SELECT a.milestone_id, p.approver_id, a.number FROM rails_railnotice n
         JOIN rails_railattempt a ON a.id = n.attempt_id
         JOIN settlements_approval p ON p.settlement_id = a.milestone_id AND p.decision = 'APPROVE'
             AND n.source = '{BY_HAND}' || p.approver_id AND p.created_at > n.created_at
-        WHERE n.outcome = 'REFUSED' ORDER BY a.milestone_id
+        WHERE n.outcome IN ('REFUSED', 'RECOVERED') ORDER BY a.milestone_id
         """,
     ),
     Rule(

@@ -13,7 +13,7 @@ from rails.ach.configuration import AchConfiguration
 from rails.ach.rail import AchRail
 from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchReversal
 from tests.compliance.conftest import logged_in
-from tests.rails.ach.bank import MONDAY, configured, order, paid, payee
+from tests.rails.ach.bank import MONDAY, configured, days_later, order, paid, payee
 from tests.rails.ach.samples import DATA, bank_file, returned
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +101,35 @@ def test_a_reversal_needs_a_permitted_reason_and_another_permission(
     assert "goes out with the next window, by 2026-12-08" in text(answer)
     row = AchReversal.objects.get()
     assert (row.permitted_reason, row.reason) == ("DUPLICATE", "Paid twice")
+
+
+def test_a_reversal_that_went_through_is_taken_down_with_the_banks_reference(sent: AchEntry, staff: Any) -> None:
+    with time_machine.travel(MONDAY):
+        manager = logged_in(staff(Role.COMPLIANCE_MANAGER))
+        manager.post(of(sent, "reverse"), {"permitted_reason": "DUPLICATE", "reason": "Paid twice"})
+        AchRail().hear(now=days_later(1))
+        reversing = AchEntry.objects.get(kind="REVERSAL")
+        assert "May come back" in text(manager.get(listed(AchReversal)))
+    given = {"bank_reference": "ADV 4711", "reason": "Debited, says Jane at the bank"}
+    with time_machine.travel(days_later(2)):
+        clerk = logged_in(staff(Role.FINANCE))
+        page = text(clerk.get(of(reversing)))
+        assert "It went through" in page
+        assert "on 2027-02-04, if it does not come back" in page
+        assert "from 2026-12-07 on" in text(clerk.post(of(reversing, "went_through"), given))
+    assert not reversing.outcomes.exists()
+    with time_machine.travel(days_later(8)):
+        auditor = logged_in(staff(Role.AUDITOR))
+        assert auditor.post(of(reversing, "went_through"), given).status_code == 403
+        clerk = logged_in(staff(Role.FINANCE))
+        assert clerk.post(of(reversing, "went_through"), {**given, "bank_reference": " "}).status_code == 400
+        answer = clerk.post(of(reversing, "went_through"), given, follow=True)
+        assert "counts as returned with the next look" in text(answer)
+        assert clerk.post(of(reversing, "went_through"), given).status_code == 409
+        assert "Went through" in text(clerk.get(listed(AchReversal)))
+    outcome = reversing.outcomes.get()
+    assert (outcome.fate, outcome.bank_reference) == ("CONFIRMED", "ADV 4711")
+    assert outcome.said_by is not None
 
 
 def test_an_upload_is_applied_and_shown_with_its_digest(finance: Client, sent: AchEntry) -> None:

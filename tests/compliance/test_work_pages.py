@@ -18,7 +18,7 @@ from settlements.permissions import Permission
 from settlements.statuses import SettlementStatus as S
 from tests.factories import a_user, log_in, version_of
 from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
-from tests.flows.resolving import attempt_of, failed, in_question, paid, releasing, tell
+from tests.flows.resolving import attempt_of, back_twice, failed, in_question, kept, overpaid, paid, releasing, tell
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/compliance/reviewqueue/work/"
@@ -69,6 +69,8 @@ def work(provider: PretendProvider, recipient: Recipient) -> dict[str, Milestone
     tell(notice(RailOutcome.REFUSED, odd.reference, source="evt_odd"))
     made = {name: failed(provider, recipient, **SMALL) for name in ("retry", "elsewhere", "write_off")}
     made |= {name: in_question(provider, recipient) for name in ("look_again", "record_accepted", "record_refused")}
+    made |= {"recovered": kept(provider, recipient), "leave": overpaid(provider, recipient)}
+    made["repaid"] = back_twice(provider, recipient)
     return {**made, "withdraw": releasing(recipient), "close_contradiction": odd, "close_return": partly}
 
 

@@ -8,7 +8,7 @@ from rails.base import RailOutcome
 from rails.models import RailAttempt, Recipient
 from settlements import outcomes, retries, submitting
 from settlements.models import MilestoneSettlement
-from tests.factories import POD, an_intent, now, officer, settlement_of, version_of
+from tests.factories import POD, a_user, an_intent, now, officer, settlement_of, version_of
 from tests.flows.pretend_provider import Behaviour, PretendProvider, notice
 
 
@@ -40,6 +40,41 @@ def paid(provider: PretendProvider, recipient: Recipient, **others: Any) -> Mile
 def returned(provider: PretendProvider, recipient: Recipient, **others: Any) -> MilestoneSettlement:
     settlement = paid(provider, recipient, **others)
     tell(notice(RailOutcome.RETURNED, settlement.reference, reason="Reversed"))
+    settlement.refresh_from_db()
+    as_if_committed()
+    return settlement
+
+
+def kept(provider: PretendProvider, recipient: Recipient, **others: Any) -> MilestoneSettlement:
+    """Taken back by us, and then it was not: the recipient has what counts as returned."""
+    settlement = reclaimed(provider, recipient, **others)
+    tell(notice(RailOutcome.RECLAIM_FAILED, settlement.reference, reason="The reversal came back"))
+    return settlement
+
+
+def overpaid(provider: PretendProvider, recipient: Recipient, **others: Any) -> MilestoneSettlement:
+    """The same, after it was paid again."""
+    settlement = reclaimed(provider, recipient, **others)
+    first, missing = settlement.reference, settlement.approvals_required
+    for _ in range(missing):
+        retry(settlement, a_user())
+    submit(provider)
+    tell(notice(RailOutcome.RECLAIM_FAILED, first, reason="The reversal came back"))
+    settlement.refresh_from_db()
+    as_if_committed()
+    return settlement
+
+
+def back_twice(provider: PretendProvider, recipient: Recipient, **others: Any) -> MilestoneSettlement:
+    """Taken back by us, and returned by the provider as well."""
+    settlement = reclaimed(provider, recipient, **others)
+    tell(notice(RailOutcome.RETURNED, settlement.reference, reason="R06 Returned at the request of our bank"))
+    return settlement
+
+
+def reclaimed(provider: PretendProvider, recipient: Recipient, **others: Any) -> MilestoneSettlement:
+    settlement = paid(provider, recipient, **others)
+    tell(notice(RailOutcome.RECLAIMED, settlement.reference, reason="Reversed"))
     settlement.refresh_from_db()
     as_if_committed()
     return settlement

@@ -251,7 +251,7 @@ def test_a_reversal_that_went_through_brings_it_back(bank: AchConfiguration, rec
     )
     hear(days_later(1))
     assert status(settlement) == S.APPROVED
-    hear(days_later(9))
+    hear(days_later(90))
     assert status(settlement) == S.RETURNED
     assert len(at_the_bank(bank)) == 2
     proven()

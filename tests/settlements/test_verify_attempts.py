@@ -16,6 +16,7 @@ from tests.flows.resolving import (
     attempt_of,
     failed,
     handed_over,
+    kept,
     paid,
     releasing,
     retry,
@@ -209,6 +210,26 @@ class TestBooksOfAttempts:
             f"attempt 1 of milestone {approved.pk}: it is confirmed, but 0 in minor units of it are booked as paid out"
         )
 
+    def test_a_receivable_that_nobody_owes(
+        self, provider: PretendProvider, recipient: Recipient, behind_the_guards: Sql
+    ) -> None:
+        settlement = kept(provider, recipient)
+        behind_the_guards("UPDATE rails_railattempt SET owed_minor = 0 WHERE milestone_id = %s", settlement.pk)
+        assert difference() == (
+            f"attempt 1 of milestone {settlement.pk}: 0 in minor units of it are owed by the recipient "
+            "(negative: to it), but 700000 are booked as receivable, 0 as surplus"
+        )
+
+    def test_what_is_owed_to_the_recipient_and_not_booked(
+        self, provider: PretendProvider, recipient: Recipient, behind_the_guards: Sql
+    ) -> None:
+        settlement = returned(provider, recipient)
+        behind_the_guards("UPDATE rails_railattempt SET owed_minor = -700000 WHERE milestone_id = %s", settlement.pk)
+        assert difference() == (
+            f"attempt 1 of milestone {settlement.pk}: -700000 in minor units of it are owed by the recipient "
+            "(negative: to it), but 0 are booked as receivable, 0 as surplus"
+        )
+
     def test_a_clearing_account_that_holds_something_else(
         self, approved: MilestoneSettlement, behind_the_guards: Sql
     ) -> None:
@@ -252,7 +273,8 @@ class TestPeople:
         retry(asked, a_user())
         behind_the_guards("UPDATE settlements_approval SET approver_id = %s", recorder.pk)
         assert difference() == (
-            f"settlement {asked.pk}: user {recorder.pk} recorded that attempt 1 was refused, and approved what followed"
+            f"settlement {asked.pk}: user {recorder.pk} recorded that attempt 1 was refused or given back, "
+            "and approved what followed"
         )
 
 
