@@ -132,6 +132,8 @@ SIDEBAR: Final = {
                 _list("ACH reversals", "rails", "achreversal", "undo"),
                 _list("Files of the bank", "rails", "achinboundfile", "download"),
                 _list("Items of the bank", "rails", "achinbounditem", "assignment_return"),
+                _list("Troubles of inboxes", "rails", "inboxtrouble", "sync_problem"),
+                _list("Dealt with", "rails", "bankfiledealing", "task_alt"),
             ],
         },
         {

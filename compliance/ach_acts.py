@@ -8,10 +8,21 @@ from compliance.forms import ReasonForm
 from compliance.row_acts import ActRefused, By, RowAct
 from compliance.uploads import LARGEST_BANK_FILE
 from compliance.wire_forms import BankReferenceForm
+from rails import bank_inboxes
 from rails.ach import handling, reversals, words
 from rails.ach.payments import CURRENCY
 from rails.ach.rail import AchRail, configured
-from rails.models import AchEntry, AchEntryKind, AchFate, AchFile, AchFileState, AchInboundItem, ReversalReason
+from rails.models import (
+    AchEntry,
+    AchEntryKind,
+    AchFate,
+    AchFile,
+    AchFileState,
+    AchInboundFile,
+    AchInboundItem,
+    ReversalReason,
+    WireMessage,
+)
 from rails.money import Money
 from settlements.permissions import Permission
 
@@ -121,6 +132,14 @@ def _deal_with(item: AchInboundItem, *, by: By, reason: str) -> str:
     return "Dealt with."
 
 
+def _deal_with_file(file: AchInboundFile | WireMessage, *, by: By, reason: str) -> str:
+    try:
+        bank_inboxes.deal_with(file, reason=reason, user=by.user, actor=by.actor, now=by.now)
+    except bank_inboxes.FileDealtWith as refused:
+        raise ActRefused(refused.detail, status=409) from refused
+    return "Dealt with."
+
+
 def _is_out(entry: AchEntry) -> bool:
     """Whether the bank has it and it did not come back, as far as is known."""
     return (
@@ -180,5 +199,17 @@ OF_ITEM: Final = (
         is_possible=lambda item, user: item.waits,
         about=lambda item: [("The bank says", item.words)],
         perform=_deal_with,
+    ),
+)
+OF_QUARANTINED: Final = (
+    RowAct(
+        name="deal",
+        label="Dealt with",
+        explanation="Nobody has to look at this file any more. Nothing of it is applied: what was in it must have come "
+        "in another file, or be done by hand.",
+        permission=Permission.HANDLE_BANK_FILES,
+        is_possible=lambda file, user: bank_inboxes.waits(file),
+        about=lambda file: [("File", file.name)],
+        perform=_deal_with_file,
     ),
 )

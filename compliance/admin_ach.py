@@ -49,9 +49,10 @@ class AchInboundItemActs(ActingAdmin, admin_ach.AchInboundItemAdmin):
 
 
 @admin.register(AchInboundFile)
-class AchInboundFileActs(admin_ach.AchInboundFileAdmin):
-    """The bank's files, and the page that takes one by hand."""
+class AchInboundFileActs(ActingAdmin, admin_ach.AchInboundFileAdmin):
+    """The bank's files, which somebody deals with if they are quarantined, and the page that takes one by hand."""
 
+    acts = ach_acts.OF_QUARANTINED
     may_upload: ClassVar[Permission] = Permission.HANDLE_BANK_FILES
 
     def get_urls(self) -> list[URLPattern]:

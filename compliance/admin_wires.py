@@ -2,12 +2,14 @@
 
 from django.contrib import admin
 
+from compliance.ach_acts import OF_QUARANTINED
 from compliance.row_acts import ActingAdmin
 from compliance.wire_acts import OF_WIRE
-from rails.admin_wire import WireAdmin
-from rails.models import WireEntry
+from rails.admin_wire import WireAdmin, WireMessageAdmin
+from rails.models import WireEntry, WireMessage
 
-admin.site.unregister(WireEntry)
+for registered in (WireEntry, WireMessage):
+    admin.site.unregister(registered)
 
 
 @admin.register(WireEntry)
@@ -15,3 +17,10 @@ class WireActs(ActingAdmin, WireAdmin):
     """Each wire with the bank's words and evidence, and the acts."""
 
     acts = OF_WIRE
+
+
+@admin.register(WireMessage)
+class WireMessageActs(ActingAdmin, WireMessageAdmin):
+    """The bank's messages, which somebody deals with if they are quarantined."""
+
+    acts = OF_QUARANTINED

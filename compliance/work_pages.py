@@ -18,11 +18,14 @@ from compliance.templatetags.review_words import money
 from compliance.work_acts import WORK_ACTS, WorkAct
 from compliance.work_cases import Case
 from compliance.work_forms import WorkFilterForm
-from settlements import approvals, work
+from rails.registry import provider_of
+from settlements import approvals, bank_work, work
+from settlements.bank_work import BankWork
 from settlements.locks import SettlementNotFound
 from settlements.objections import TO_RESOLVE
 from settlements.permissions import Permission
 from settlements.refusals import Refusal
+from settlements.work import Asked
 
 PER_PAGE: Final = 50
 _HIGHEST_PAGE: Final = 10_000
@@ -48,11 +51,13 @@ def list_view(request: HttpRequest) -> HttpResponse:
         return render(request, "work_list.html", {**context, "faults": faults}, status=400)
     word = request.GET.get("page", "1")
     number = min(int(word), _HIGHEST_PAGE) if word.isascii() and word.isdigit() and len(word) < 9 else 1
+    bank_total, bank_items = _of_banks(form.asked) if number <= 1 else (0, [])
     total, items = work.listed(form.asked, skip=(max(number, 1) - 1) * PER_PAGE, limit=PER_PAGE)
     if not items and number > 1:
         return HttpResponseRedirect(f"{request.path}?{given.urlencode()}")
     page = Paginator(range(total), PER_PAGE).get_page(number)
-    return render(request, "work_list.html", {**context, "total": total, "items": items, "page": page})
+    found = {"total": total, "items": items, "page": page, "bank_total": bank_total, "bank_items": bank_items}
+    return render(request, "work_list.html", {**context, **found})
 
 
 def item_view(request: HttpRequest, milestone_id: int) -> HttpResponse:
@@ -91,6 +96,13 @@ def act_view(request: HttpRequest, milestone_id: int, act: WorkAct) -> HttpRespo
         return _page(request, case, act, kept, refused=refusal.detail, status=STATUS_CODES[refusal.kind])
     messages.success(request, f"{message}: {_title(case)}.")
     return HttpResponseRedirect(reverse("admin:compliance_work_item", args=[milestone_id]))
+
+
+def _of_banks(asked: Asked) -> tuple[int, list[BankWork]]:
+    """What concerns files of banks, which have neither recipient nor amount: shown unless the filters ask for those."""
+    if asked != Asked(rail=asked.rail):
+        return 0, []
+    return bank_work.listed(rail=provider_of(method=asked.rail) if asked.rail else None)
 
 
 def _page(

@@ -11,7 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from rails.ach.payments import CURRENCY
-from rails.admin_columns import COLUMNS, Columns, tag, tags
+from rails.admin_columns import COLUMNS, Columns, dealt_with, tag, tags
 from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
 from rails.models import (
     AchEntry,
@@ -120,7 +120,7 @@ def items_of(row: AchInboundFile) -> SafeString | str:
 def reading(row: AchInboundFile) -> SafeString:
     """Whether the file was applied."""
     if row.faults:
-        return tag("Quarantined", "cp-alarm")
+        return tag("Quarantined, dealt with") if hasattr(row, "dealing") else tag("Quarantined", "cp-alarm")
     return tag("Applied, a bare list", "cp-held") if row.is_bare else tag("Applied", "cp-low")
 
 
@@ -215,9 +215,11 @@ class Quarantined(admin.SimpleListFilter):
     parameter_name = "quarantined"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("1", "Quarantined"), ("0", "Applied")]
+        return [("waits", "Quarantined, waits for a person"), ("1", "Quarantined"), ("0", "Applied")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AchInboundFile]) -> QuerySet[AchInboundFile]:
+        if self.value() == "waits":
+            return queryset.exclude(faults=[]).filter(dealing__isnull=True)
         if self.value() == "1":
             return queryset.exclude(faults=[])
         return queryset.filter(faults=[]) if self.value() == "0" else queryset
@@ -231,10 +233,12 @@ class AchInboundFileAdmin(ReadOnlyAdmin):
     columns: ClassVar[Columns] = _COLUMNS
     list_display = ["name", reading, items_of, first_fault, "actor", "read_at"]
     list_filter = [Quarantined, "read_at"]
+    list_select_related = ["dealing"]
     search_fields = ["name", "=sha256"]
     search_help_text = "A part of the name, or a whole SHA-256"
     fields: ClassVar[Any] = [
         "name", reading, faults, items_of, credits_of, debits_of, "size", "sha256", "actor", "reason", "read_at",
+        dealt_with,
     ]  # fmt: skip
     readonly_fields = fields
 

@@ -44,6 +44,17 @@ def listed(values: Mapping[str, Any], write: Callable[[str], str] = str) -> Safe
     return format_html_join("", '<span class="cp-line"><span class="cp-quiet">{}:</span> {}</span>', lines)
 
 
+@admin.display(description="dealt with")
+def dealt_with(row: Any) -> str:
+    """Who dealt with a quarantined file of a bank, when, and how."""
+    dealing = getattr(row, "dealing", None)
+    return (
+        NOTHING
+        if dealing is None
+        else f"{actor(dealing.actor)}, {dealing.dealt_at:%Y-%m-%d %H:%M} UTC: {dealing.reason}"
+    )
+
+
 # What rails store as a word.
 COLUMNS: Final[Columns] = {
     "kind": in_words,

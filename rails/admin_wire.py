@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from rails.admin_columns import COLUMNS, Columns, minute, tag, tags
+from rails.admin_columns import COLUMNS, Columns, dealt_with, minute, tag, tags
 from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.models import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 from rails.money import Money
@@ -130,7 +130,9 @@ def fault(row: WireMessage) -> SafeString | str:
     if not row.fault:
         return NOTHING
     line = f"line {row.fault_line}: " if row.fault_line else ""
-    return format_html('<span class="cp-tag cp-alarm">Put aside</span> {}{}', line, row.fault)
+    done = hasattr(row, "dealing")
+    standing = tag("Quarantined, dealt with") if done else tag("Quarantined", "cp-alarm")
+    return format_html('{} <span class="cp-break">{}{}</span>', standing, line, row.fault)
 
 
 class Answers(ReadOnlyInline):
@@ -196,18 +198,40 @@ class WireFileAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
 
+class Quarantined(admin.SimpleListFilter):
+    """Whether the message was read, or put aside."""
+
+    title = "standing"
+    parameter_name = "quarantined"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("waits", "Quarantined, waits for a person"), ("1", "Quarantined"), ("0", "Read")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WireMessage]) -> QuerySet[WireMessage]:
+        match self.value():
+            case "waits":
+                return queryset.exclude(fault="").filter(dealing__isnull=True)
+            case "1":
+                return queryset.exclude(fault="")
+            case "0":
+                return queryset.filter(fault="")
+        return queryset
+
+
 @admin.register(WireMessage)
 class WireMessageAdmin(ReadOnlyAdmin):
     called = "Bank messages"
     row_called = "Bank message"
     columns = _COLUMNS
     list_display = ["read_at", "name", "kind", "message_id", fault]
+    list_select_related = ["dealing"]
     list_filter = [
+        Quarantined,
         words("kind", ["pain.002.001.10", "camt.053.001.08", "camt.054.001.08", "pacs.004.001.09"], written=str),
     ]
     search_fields = ["=message_id", "=name", "=sha256"]
     search_help_text = "A whole message id, file name or SHA-256"
-    fields: ClassVar[Any] = ["name", "kind", "message_id", fault, "size", "read_at", "sha256"]
+    fields: ClassVar[Any] = ["name", "kind", "message_id", fault, "size", "read_at", "sha256", dealt_with]
     readonly_fields = fields
     inlines = [EvidenceOfMessage]
 

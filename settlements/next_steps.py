@@ -7,7 +7,7 @@ from typing import Final
 
 from rails.ach.returns import RETURNS, ReturnReason
 from rails.base import SettlementProvider
-from settlements.statuses import WorkKind
+from settlements.statuses import BankWorkKind, WorkKind
 
 # A provider's reason begins with the bank's code: "R03 No account or unable to locate account".
 _CODE: Final = re.compile(r"R\d\d\b")
@@ -61,6 +61,22 @@ _BY_KIND: Final[Mapping[WorkKind, str]] = MappingProxyType(
     }
 )
 
+_OF_BANK: Final[Mapping[BankWorkKind, str]] = MappingProxyType(
+    {
+        BankWorkKind.INBOX: (
+            "It is tried again by itself, and leaves this list once it is read. Until then nobody knows what the bank "
+            "says in it. Have the directory or the file put right."
+        ),
+        BankWorkKind.QUARANTINED: (
+            "Nothing of it was applied: returns in it are not known. See what is wrong with it and have the bank send "
+            "it again; then mark it as dealt with."
+        ),
+        BankWorkKind.ITEM: (
+            "It moves nothing by itself. Speak to the bank, do what it asks for, and mark it as dealt with."
+        ),
+    }
+)
+
 
 def after(kind: WorkKind, *, provider: SettlementProvider | None, words: str) -> str:
     """The next step for one piece of work, by the provider's last words about it."""
@@ -68,6 +84,13 @@ def after(kind: WorkKind, *, provider: SettlementProvider | None, words: str) ->
     if reason is not None and kind in {WorkKind.RETURNED, WorkKind.FAILED}:
         return f"{reason}. {reason.follow_up.value}"
     return _BY_KIND[kind]
+
+
+def of_bank(kind: BankWorkKind, provider: SettlementProvider) -> str:
+    """The next step for one piece of work about a bank's file."""
+    if kind is BankWorkKind.INBOX and provider is SettlementProvider.ACH:
+        return f"{_OF_BANK[kind]} No payment by ACH counts as settled meanwhile."
+    return _OF_BANK[kind]
 
 
 def bank_reason(provider: SettlementProvider | None, words: str) -> ReturnReason | None:

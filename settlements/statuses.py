@@ -142,6 +142,14 @@ class WorkKind(StrEnum):
     WAITING = "WAITING"
 
 
+class BankWorkKind(StrEnum):
+    """What of the banks' files people have to look at, the gravest first."""
+
+    INBOX = "INBOX"
+    QUARANTINED = "QUARANTINED"
+    ITEM = "ITEM"
+
+
 class DeliveryState(StrEnum):
     """What became of one message to one subscriber."""
 

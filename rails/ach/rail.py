@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import IntegrityError
 
-from rails import attempts
+from rails import attempts, bank_inboxes
 from rails.ach import files, inbox, payments, reversals, words
 from rails.ach.configuration import AchConfiguration
 from rails.ach.gathering import Attempt, Gathered, Verdict, gather
@@ -89,8 +89,10 @@ class AchRail(RemoteRail):
         staged = AchFile.objects.filter(state=AchFileState.STAGED)
         finish_staged(configuration, {file.pk: file for file in staged}, now=now)
         reversals.send_due(configuration, now=now)
+        looked = inbox.read(configuration, now=now)
+        bank_inboxes.tell_troubles(_ACH, looked.troubles)
         # Silence means that all is well only where the bank could have spoken.
-        if inbox.read(configuration, now=now).nothing_left:
+        if looked.nothing_left:
             words.assume_settled(configuration, now=now)
         return words.unheard(now=now)
 

@@ -11,6 +11,7 @@ from rails.models.ach import (
 from rails.models.ach_inbound import AchInboundFile, AchInboundItem, AchItemKind, AchItemStanding
 from rails.models.ach_reversal import AchReversal, ReversalReason
 from rails.models.attempt import AttemptState, RailAttempt
+from rails.models.bank_inbox import BankFileDealing, InboxTrouble
 from rails.models.destination import Destination, DestinationState
 from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.method_rule import MethodRule
@@ -46,10 +47,12 @@ __all__ = [
     "AchOutcome",
     "AchReversal",
     "AttemptState",
+    "BankFileDealing",
     "Destination",
     "DestinationState",
     "DifferenceKind",
     "EntryKind",
+    "InboxTrouble",
     "JournalEntry",
     "MethodRule",
     "Posting",

@@ -47,6 +47,7 @@ class AchInboundFile(models.Model):
                 name="a_quarantined_ach_file_applies_nothing", condition=Q(faults=[]) | Q(item_count=0)
             ),
         ]
+        indexes = [models.Index(fields=["-id"], condition=~Q(faults=[]), name="quarantined_ach_files")]
         triggers = append_only()
 
     def __str__(self) -> str:

@@ -224,6 +224,7 @@ class WireMessage(models.Model):
                 name="a_bank_message_is_known_or_faulty", condition=Q(fault="") & ~Q(kind="") | ~Q(fault="")
             ),
         ]
+        indexes = [models.Index(fields=["-id"], condition=~Q(fault=""), name="quarantined_bank_messages")]
         triggers = append_only()
 
     def __str__(self) -> str:

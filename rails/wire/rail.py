@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import IntegrityError
 
-from rails import attempts
+from rails import attempts, bank_inboxes
 from rails.base import (
     Answer,
     Applied,
@@ -87,7 +87,7 @@ class WireRail(RemoteRail):
     def hear(self, *, now: datetime) -> Sequence[Notice]:
         configuration = _configuration()
         if configuration.inbox is not None:
-            inbox.read(configuration.inbox)
+            bank_inboxes.tell_troubles(_WIRE, inbox.read(configuration.inbox).troubles)
         return answers.unheard()
 
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:

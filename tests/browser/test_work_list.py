@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import ViewportSize, expect
 
-from rails.base import RailOutcome
+from rails import bank_inboxes
+from rails.base import RailOutcome, SettlementProvider
 from rails.money import Money
+from rails.wire import inbox as wire_inbox
 from settlements.statuses import SettlementStatus as S
 from tests.browser import accessibility, desk
 from tests.browser.conftest import PHONE, Visit
@@ -58,3 +60,21 @@ def test_a_failed_payment_is_read_and_sent_again(provider: PretendProvider, visi
     # The server is a process of its own, without the pretended provider: the sweep sends it once the rail is set up.
     settlement.refresh_from_db()
     assert (settlement.status, settlement.blocked_reason) == (S.FAILED, "rail stripe is not set up")
+
+
+def test_files_of_banks_are_found_and_dealt_with(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "broken.xml").write_bytes(b"<Document>")
+    wire_inbox.read(tmp_path, whole_after=0)
+    bank_inboxes.tell_troubles(SettlementProvider.ACH, {"": "it can not be opened: Permission denied"})
+    for screen in (PICTURE, PHONE):
+        page = visit("finance1", screen=screen)
+        page.goto(LIST)
+        expect(desk.main(page)).to_contain_text("The whole inbox")
+        assert accessibility.faults(page) == []
+    page.get_by_role("link", name="broken.xml").click()
+    page.get_by_role("link", name="Dealt with").last.click()
+    page.get_by_label("Reason").fill("The bank sent it again")
+    page.get_by_role("dialog").get_by_role("button", name="Dealt with").click()
+    expect(page.get_by_text("Quarantined, dealt with")).to_be_visible()
+    page.goto(LIST)
+    expect(desk.main(page)).not_to_contain_text("broken.xml")

@@ -39,8 +39,8 @@ def test_only_compliance_decides_and_holds():
         assert {role for role in Role if word in ROLES[role]} == {Role.COMPLIANCE_OFFICER, Role.COMPLIANCE_MANAGER}
 
 
-def test_the_auditor_only_reads():
-    assert ROLES[Role.AUDITOR] == READS | {P.OVERSEE_DECISIONS}
+def test_the_auditor_only_reads_and_takes_what_is_read_along():
+    assert ROLES[Role.AUDITOR] == READS | {P.OVERSEE_DECISIONS, P.EXPORT_DATA}
 
 
 def test_installing_again_repairs_a_group_and_is_otherwise_without_effect(db):

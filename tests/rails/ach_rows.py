@@ -6,7 +6,16 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from rails import destinations, recipients
-from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchOutcome, AchReversal
+from rails.models import (
+    AchEntry,
+    AchFile,
+    AchInboundFile,
+    AchInboundItem,
+    AchOutcome,
+    AchReversal,
+    BankFileDealing,
+    InboxTrouble,
+)
 
 
 def load(now: datetime) -> None:
@@ -79,7 +88,12 @@ def _one_of_each(number: int, now: datetime) -> None:
         actor="bank:ach",
         faults=[{"line": 3, "reason": "short"}],
     )
-    assert faulty.pk
+    BankFileDealing.objects.create(
+        ach_file=faulty, dealt_by=User.objects.earliest("pk"), actor="user:finance1", reason="the bank sent it again"
+    )
+    InboxTrouble.objects.create(
+        rail="ACH", name=f"returns-{number}.ach", words="Permission denied", ended_at=now if number == 1 else None
+    )
     inbound = AchInboundFile.objects.create(
         name="returns.ach", sha256=f"{20 + number:064}", size=9, actor="bank:ach", item_count=1
     )

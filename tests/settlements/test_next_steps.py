@@ -5,7 +5,7 @@ import pytest
 from rails.ach.returns import RETURNS
 from rails.base import SettlementProvider
 from settlements import next_steps
-from settlements.statuses import WorkKind
+from settlements.statuses import BankWorkKind, WorkKind
 
 ACH = SettlementProvider.ACH
 
@@ -31,3 +31,13 @@ def test_what_is_no_code_of_a_bank_says_nothing_special(words: str) -> None:
 
 def test_a_code_of_a_bank_means_nothing_at_stripe() -> None:
     assert not next_steps.wants_destination(SettlementProvider.STRIPE, "R03 No account")
+
+
+@pytest.mark.parametrize("kind", BankWorkKind)
+@pytest.mark.parametrize("provider", [SettlementProvider.ACH, SettlementProvider.WIRE])
+def test_there_is_one_for_every_kind_of_work_about_the_banks_files(
+    kind: BankWorkKind, provider: SettlementProvider
+) -> None:
+    step = next_steps.of_bank(kind, provider)
+    assert step.endswith(".")
+    assert ("counts as settled" in step) is (kind is BankWorkKind.INBOX and provider is SettlementProvider.ACH)

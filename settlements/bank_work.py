@@ -1,0 +1,64 @@
+"""What people have to look at of the banks' files: inboxes in trouble, quarantined files, items that wait."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+
+from rails.base import SettlementProvider
+from settlements import next_steps
+from settlements.statuses import BankWorkKind
+
+MOST: Final = 50
+# Per piece of work: kind, rail, row, what it is called, what is said of it, since when; by partial indexes alone.
+_FOR_PEOPLE = """
+    SELECT 'INBOX' AS kind, t.rail, t.id, t.name, t.words, t.began_at AS since FROM rails_inboxtrouble t
+    WHERE t.ended_at IS NULL
+    UNION ALL
+    SELECT 'QUARANTINED', 'ACH', f.id, f.name, 'Line ' || (f.faults->0->>'line') || ': ' || (f.faults->0->>'reason'),
+           f.read_at FROM rails_achinboundfile f
+    WHERE f.faults <> '[]' AND NOT EXISTS (SELECT 1 FROM rails_bankfiledealing d WHERE d.ach_file_id = f.id)
+    UNION ALL
+    SELECT 'QUARANTINED', 'WIRE', m.id, m.name, coalesce('Line ' || m.fault_line || ': ', '') || m.fault, m.read_at
+    FROM rails_wiremessage m
+    WHERE m.fault <> '' AND NOT EXISTS (SELECT 1 FROM rails_bankfiledealing d WHERE d.wire_message_id = m.id)
+    UNION ALL
+    SELECT 'ITEM', 'ACH', i.id, trim(i.code || ' of ' || i.trace_number), i.words, f.read_at
+    FROM rails_achinbounditem i JOIN rails_achinboundfile f ON f.id = i.file_id WHERE i.waits
+"""
+# How many pieces of work wait for people.
+COUNT: Final = f"(SELECT count(*) FROM ({_FOR_PEOPLE}) bank_work)"
+_LIST = f"""
+    SELECT kind, rail, id, name, words, since, count(*) OVER () FROM ({_FOR_PEOPLE}) bank_work
+    WHERE %(rail)s::text IS NULL OR rail = %(rail)s
+    ORDER BY array_position(%(kinds)s::text[], kind), since, id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankWork:
+    """One piece of work about a bank's file; `row` is the trouble's, the file's or the item's, `name` the file's."""
+
+    kind: BankWorkKind
+    rail: SettlementProvider
+    row: int
+    name: str
+    words: str
+    since: datetime
+
+    @property
+    def next_step(self) -> str:
+        """What a person does next, in words."""
+        return next_steps.of_bank(self.kind, self.rail)
+
+
+def listed(*, rail: SettlementProvider | None = None, limit: int = MOST) -> tuple[int, list[BankWork]]:
+    """How many pieces of work there are, and the first of them: the gravest first, the oldest of each first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LIST, {"rail": rail, "kinds": [kind.value for kind in BankWorkKind], "limit": limit})
+        rows = cursor.fetchall()
+    return (rows[0][-1] if rows else 0), [
+        BankWork(kind=BankWorkKind(kind), rail=SettlementProvider(of), row=row, name=name, words=words, since=since)
+        for kind, of, row, name, words, since, _ in rows
+    ]
