@@ -39,6 +39,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=settings.CHAINPAY_RECONCILE_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_RECONCILE_SECONDS, 60)},
     },
+    "export": {
+        "task": "settlements.export",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
     "digest": {
         "task": "compliance.digest",
         "schedule": timedelta(seconds=settings.CHAINPAY_DIGEST_SECONDS),

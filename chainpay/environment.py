@@ -58,6 +58,8 @@ class Environment:
     four_eyes_above: dict[str, Money]
     evidence_dir: Path
     evidence_max_bytes: int
+    exports_dir: Path
+    export_streams: int
     chainfreight_url: str
     chainfreight_timeout_seconds: int
     idle_minutes: int
@@ -114,8 +116,11 @@ def read(base_dir: Path) -> Environment:
         review_target_hours=_integer(env, "CHAINPAY_REVIEW_TARGET_HOURS", 4, 1, 24 * 31),
         requests_per_second=_integer(env, "CHAINPAY_REQUESTS_PER_SECOND", 1_000, 1, 100_000),
         four_eyes_above=_four_eyes(env.str("CHAINPAY_FOUR_EYES_ABOVE", default=FOUR_EYES_ABOVE)),
-        evidence_dir=_evidence_dir(env, var),
+        evidence_dir=_private_dir(env, "CHAINPAY_EVIDENCE_DIR", var, "evidence"),
         evidence_max_bytes=_integer(env, "CHAINPAY_EVIDENCE_MAX_BYTES", 10 * MIB, 1, 100 * MIB),
+        exports_dir=_private_dir(env, "CHAINPAY_EXPORTS_DIR", var, "exports"),
+        # Each holds a thread of the web process until its client has taken it; the server has two (ADR 0061).
+        export_streams=_integer(env, "CHAINPAY_EXPORT_STREAMS", 1, 1, 64),
         chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
         chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
         idle_minutes=_integer(env, "CHAINPAY_IDLE_MINUTES", 30, 1, 24 * 60),
@@ -156,16 +161,14 @@ def _service(env: environ.Env, name: str) -> str:
     return url.rstrip("/")
 
 
-def _evidence_dir(env: environ.Env, var: Path) -> Path:
-    """Where files of evidence lie: never where the web server looks for static files."""
-    given = str(env.str("CHAINPAY_EVIDENCE_DIR", default="")).strip()
+def _private_dir(env: environ.Env, name: str, var: Path, usual: str) -> Path:
+    """Where files lie that are nobody else's: never where the web server looks for static files."""
+    given = str(env.str(name, default="")).strip()
     if not given:
-        return var / "evidence"
+        return var / usual
     place = Path(given)
     if not place.is_absolute() or place.resolve().is_relative_to((var / "static").resolve()):
-        raise ImproperlyConfigured(
-            f"CHAINPAY_EVIDENCE_DIR must be an absolute path outside of the static files, not {given!r}."
-        )
+        raise ImproperlyConfigured(f"{name} must be an absolute path outside of the static files, not {given!r}.")
     return place
 
 

@@ -140,6 +140,7 @@ SIDEBAR: Final = {
             "title": "Proof",
             "items": [
                 _list("Audit events", "settlements", "auditevent", "history"),
+                _list("Exports", "settlements", "export", "file_download"),
                 _list("Office events", "settlements", "officeevent", "work_history"),
                 _list("Approvals", "settlements", "approval", "verified_user"),
                 _list("Holds", "settlements", "hold", "front_hand"),

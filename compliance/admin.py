@@ -1,13 +1,16 @@
 """The review queue in the admin: its pages below /admin/compliance/reviewqueue/; nothing changes on GET."""
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 
 from compliance import admin_ach as admin_ach
+from compliance import admin_exports as admin_exports  # after the rails, whose journal it extends
 from compliance import admin_rails as admin_rails
 from compliance import admin_staff as admin_staff
 from compliance import admin_wires as admin_wires
@@ -22,10 +25,13 @@ from compliance import (
     work_pages,
 )
 from compliance.acts import ACTS
+from compliance.admin_exports import Offer
+from compliance.exported_reviews import QUEUE, REVIEWS, queue_on_screen
 from compliance.models import ReviewQueue
-from compliance.pages import may
+from compliance.pages import may, require
 from compliance.work_acts import WORK_ACTS
 from rails.admin_pages import ReadOnlyAdmin
+from settlements.exports import background, figures
 from settlements.permissions import Permission
 
 
@@ -43,6 +49,7 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
         page = self.admin_site.admin_view
         return [
             path("", page(self.changelist_view), name="compliance_reviewqueue_changelist"),
+            path("export/", page(self.export_view), name="compliance_reviewqueue_export"),
             path("bulk/<str:act>/", page(bulk_pages.bulk_view), name="compliance_reviewqueue_bulk"),
             path("<int:milestone_id>/", page(item_pages.review_view), name="compliance_reviewqueue_review"),
             path(
@@ -78,6 +85,22 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
             ),
         ]
 
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The queue as it is on the screen, as CSV."""
+        require(request, Permission.READ_QUEUE)
+        back = reverse("admin:compliance_reviewqueue_changelist")
+        return admin_exports.export_view(request, REVIEWS, QUEUE, back=back, opts=self.opts)
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The queue, a page at a time."""
-        return queue_pages.queue_view(request)
+        response = queue_pages.queue_view(request)
+        if isinstance(response, TemplateResponse) and response.context_data and "total" in response.context_data:
+            response.context_data["export"] = self._offer(request)
+        return response
+
+    def _offer(self, request: HttpRequest) -> Offer | None:
+        user = cast(User, request.user)
+        if not background.may_export(user, REVIEWS):
+            return None
+        found = figures.read(REVIEWS, queue_on_screen(request.GET, user), key=REVIEWS.key)
+        return admin_exports.offer(request, REVIEWS, found, address=reverse("admin:compliance_reviewqueue_export"))

@@ -78,6 +78,12 @@ def queue(
     return rows[0][0], [_item(*row[1:]) for row in rows if row[1] is not None]
 
 
+def keys(filters: Filters, *, now: datetime) -> tuple[str, dict[str, Any]]:
+    """The statement that yields the ids of all that is asked for, with its parameters by name."""
+    asked = {name: value is not False for name, value in _given(filters).items()}
+    return queue_sql.keys(filters.state, asked), _values(filters, now)
+
+
 def selected(milestone_ids: Sequence[int], *, now: datetime) -> dict[int, QueueItem]:
     """These settlements by their ids, whether they wait or not; one that does not exist is missing. One statement."""
     with connection.cursor() as cursor:

@@ -82,13 +82,14 @@ CONDITIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+_ROWS = """settlements_milestonesettlement s
+        JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
+            ON scale.currency = s.currency"""
 _PAGE = f"""
     WITH waiting AS MATERIALIZED (
         SELECT s.id, s.created_at, s.settlement_delayed_until AS until, {OVERDUE} AS overdue,
                s.amount_minor * scale.factor AS size
-        FROM settlements_milestonesettlement s
-        JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
-            ON scale.currency = s.currency
+        FROM {_ROWS}
         WHERE {{conditions}}
     ), page AS (
         SELECT * FROM waiting ORDER BY {{order_of_waiting}} LIMIT %(limit)s::bigint OFFSET %(skip)s::bigint
@@ -119,10 +120,19 @@ SELECTED: Final = _PAGE.format(
 
 def page(state: State, conditions: Mapping[str, bool]) -> str:
     """The statement for one page: `conditions` names filters, and whether each must hold or must not."""
-    asked = [CONDITIONS[name] if holds else f"NOT {CONDITIONS[name]}" for name, holds in conditions.items()]
     order = _ORDER_OF_STATE[state]
     return _PAGE.format(
-        conditions=" AND ".join([_OF_STATE[state], *asked]),
+        conditions=_conditions(state, conditions),
         order_of_waiting=order.format(of="waiting"),
         order_of_page=order.format(of="page"),
     )
+
+
+def keys(state: State, conditions: Mapping[str, bool]) -> str:
+    """The statement for the ids of everything that is asked for."""
+    return f"SELECT s.id FROM {_ROWS} WHERE {_conditions(state, conditions)}"
+
+
+def _conditions(state: State, conditions: Mapping[str, bool]) -> str:
+    asked = [CONDITIONS[name] if holds else f"NOT {CONDITIONS[name]}" for name, holds in conditions.items()]
+    return " AND ".join([_OF_STATE[state], *asked])

@@ -15,6 +15,7 @@ from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
 from settlements import admin_event_sources as admin_event_sources
+from settlements import admin_exports as admin_exports
 from settlements import admin_inbox as admin_inbox
 from settlements import admin_office as admin_office
 from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status

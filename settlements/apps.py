@@ -12,6 +12,8 @@ class SettlementsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from settlements.exports import audit_trail, journal, rail_attempts, settlement_lines  # noqa: F401
+
         post_migrate.connect(_keep_limits, sender=self)
 
 

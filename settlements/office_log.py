@@ -19,7 +19,10 @@ from settlements.audit import NOTHING_BEFORE, NotInTransaction, chained
 class OfficeAction(StrEnum):
     """What an office event tells of."""
 
+    EXPORT_BEGUN = "export_begun"
     EXPORTED = "exported"
+    EXPORT_BROKEN_OFF = "export_broken_off"
+    EXPORT_DOWNLOADED = "export_downloaded"
     DAY_CLOSED = "day_closed"
     DIFFERENCE_RESOLVED = "difference_resolved"
     DOSSIER_MADE = "dossier_made"

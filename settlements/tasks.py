@@ -12,10 +12,13 @@ from django.utils import timezone
 from rails import reconciling, registry
 from rails.base import Reconcilable, RemoteRail
 from settlements import deliveries, release, reprocessing, submitting
+from settlements.exports import background
 
 logger = logging.getLogger(__name__)
 
 MOST_BATCHES = 1_000
+# Well below the broker's visibility timeout: a message is not given to a second worker meanwhile.
+EXPORT_SECONDS = 30 * 60
 
 
 @shared_task(name="settlements.sweep")  # type: ignore[untyped-decorator]
@@ -70,6 +73,14 @@ def hear() -> dict[str, int]:
                 heard = submitting.hear(rail, clock=timezone.now)
                 counted.update({applied.value.lower(): n for applied, n in heard.items()})
     return dict(counted)
+
+
+@shared_task(name="settlements.export", time_limit=EXPORT_SECONDS)  # type: ignore[untyped-decorator]
+def export() -> dict[str, int]:
+    """Takes care of exports that nobody makes any more, makes those that are queued, removes those of last week."""
+    left = background.sweep(now=timezone.now())
+    made = background.make_all(clock=timezone.now)
+    return {"left": left, "made": made, "expired": background.clear(now=timezone.now())}
 
 
 @contextmanager

@@ -28,6 +28,7 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType(
         "demo_client_may_not_decide": Code(403, "In the demo, decide as a demo login: `X-Demo-User: officer1`."),
         "destination_not_needed": Code(400, "The payment method pays without a destination; leave it out."),
         "event_source_inactive": Code(403, "The demo's event source is switched off in the admin."),
+        "exports_busy": Code(503, "Others are being sent; repeat after `Retry-After`, or ask for a file."),
         "foreign_origin": Code(403, "In the demo, pages of another origin may not call this service."),
         "host_not_allowed": Code(400, "This service does not answer to that host name."),
         "internal_error": Code(500, "A fault of ours; tell us the `request_id`."),

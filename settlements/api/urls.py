@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from settlements.api import audit, events, intents, paths, recipients, stripe_events, tokens
+from settlements.api import audit, events, exports, intents, paths, recipients, stripe_events, tokens
 from settlements.api.health import Healthz, Readyz
 from settlements.api.whoami import Whoami
+from settlements.exports.datasets import KNOWN
 
 paths.register()
 
@@ -24,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path("audit/shipments/<visible:shipment_id>", audit.ShipmentAudit.as_view()),
     path("audit/payment_intents/<id:intent_id>/milestones", audit.IntentMilestones.as_view()),
     path("audit/milestones/<id:milestone_id>", audit.MilestoneAudit.as_view()),
+    *(path(f"exports/{each.name}.csv", exports.endpoint_of(each).as_view()) for each in KNOWN.values()),
     path("whoami", Whoami.as_view()),
     path("healthz", Healthz.as_view()),
     path("readyz", Readyz.as_view()),

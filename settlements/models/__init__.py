@@ -3,6 +3,7 @@
 from settlements.models.api_key import ApiKey
 from settlements.models.audit_event import AuditEvent
 from settlements.models.event_source import EventSource, SourceSecret
+from settlements.models.export import Export, ExportState
 from settlements.models.four_eyes_limit import FourEyesLimit
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.models.intent import IdempotencyKey, PaymentIntent, PaymentSchedule, PaymentScheduleItem
@@ -17,6 +18,8 @@ __all__ = [
     "AuditEvent",
     "Delivery",
     "EventSource",
+    "Export",
+    "ExportState",
     "FourEyesLimit",
     "FreightToken",
     "Hold",

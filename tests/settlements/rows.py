@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from settlements import office_log
+from settlements.models import Export
 from settlements.office_log import OfficeAction, OfficeDraft
 
 
@@ -15,3 +16,25 @@ def office_rows(now: datetime) -> None:
             data = {"rows": 2, "sha256": "0" * 64}
             draft = OfficeDraft(action=OfficeAction.EXPORTED, subject=subject, actor="user:finance1", data=data)
             office_log.record(draft, now=now)
+    export = Export.objects.create(
+        dataset="settlements",
+        version=1,
+        delivery="FILE",
+        asked={"filters": {}, "list": "", "query": ""},
+        filter_words="everything",
+        file_name="chainpay_settlements_v1.csv",
+        actor="user:finance1",
+        state="QUEUED",
+        created_at=now,
+    )
+    Export.objects.filter(pk=export.pk).update(state="RUNNING", started_at=now)
+    Export.objects.filter(pk=export.pk).update(
+        state="READY",
+        rows_done=2,
+        rows_total=2,
+        bytes_done=2_000_000,
+        totals={"USD": "12.50"},
+        sha256="0" * 64,
+        finished_at=now,
+        expires_at=now,
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from settlements.api.openapi import acts, audit, events, intents, parties, refused, service, stripe_events
+from settlements.api.openapi import acts, audit, events, exports, intents, parties, refused, service, stripe_events
 from settlements.api.openapi.components import COMPONENTS
 from settlements.api.openapi.introduction import INTRODUCTION, TAGS
 from settlements.api.openapi.operation import JSON, Answer, Body, Operation, Parameter
@@ -19,6 +19,7 @@ OPERATIONS: Final = (
     *acts.OPERATIONS,
     *parties.OPERATIONS,
     *audit.OPERATIONS,
+    *exports.OPERATIONS,
     *service.OPERATIONS,
 )
 

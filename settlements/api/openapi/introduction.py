@@ -39,6 +39,7 @@ TAGS: Final = {
     "Payment intents": "What is owed, and what may be asked of it.",
     "Tokens and recipients": "What the upstream pushes: shipments' tokens, and who is paid.",
     "Audit": "What happened to the money, and why.",
+    "Exports": "Whole datasets as CSV, on record with rows, totals and SHA-256.",
     "Compliance": "What waits for a person, and the decisions.",
     "Messages to you": "What subscribers are told of settlements, signed.",
     "Who is calling": "What we take a caller for.",
