@@ -13,6 +13,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
     "docs of states": ("manage.py", "states_doc", "--check"),
     "docs of errors": ("manage.py", "errors_doc", "--check"),
+    "docs of exports": ("manage.py", "exports_doc", "--check"),
     "deployment": ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
 }
 

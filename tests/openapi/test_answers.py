@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from rails.stripe.configuration import StripeSettings
+from settlements.exports.datasets import KNOWN
 from tests.flows.conftest import REASON, Api
 from tests.openapi.test_document import list_of, operations, validator_of
 from tests.stripe_fake import signature
@@ -118,8 +119,8 @@ def happy(checked: Checked) -> None:
     checked.post("/webhooks/stripe", stripe, Stripe_Signature=signature(stripe, STRIPE_SECRET))
     for path in ("/whoami", "/healthz", "/readyz", "/openapi.json"):
         checked.get(path)
-    for path in ("/docs", "/docs/errors"):
-        checked.send("GET", path)
+    for path in ("/docs", "/docs/errors", *(f"/exports/{name}.csv" for name in KNOWN)):
+        list(getattr(checked.send("GET", path), "streaming_content", ()))  # taken to its end, as by a client
 
 
 def test_every_operation_answers_with_success_as_described(checked: Checked) -> None:

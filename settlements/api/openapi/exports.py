@@ -23,8 +23,8 @@ def _operation(dataset: Dataset) -> Operation:
         summary=f"{dataset.title} as CSV",
         description=f"{dataset.says} Streamed as of one moment, in the order of its first column; filters given "
         "together must all hold. Asking leaves a record of who took what. A transfer that breaks off is not complete. "
-        f"Needs the scope `{dataset.scope}` as well.\n\nVersion {dataset.version} of the columns:\n\n| column | what it is |\n"
-        f"|---|---|\n{columns}",
+        f"Needs the scope `{dataset.scope}` as well.\n\nVersion {dataset.version} of the columns:\n\n"
+        f"| column | what it is |\n|---|---|\n{columns}",
         scope=Scope.EXPORTS_READ,
         parameters=tuple(_parameter(each) for each in dataset.filters),
         answers=(
