@@ -53,6 +53,9 @@ _NOT_PAID_BEFORE = f"""
         IF rails_paid_though_refused(NEW.milestone_id) THEN
             {_refuse("the provider says that it paid an earlier one")}
         END IF;
+        IF EXISTS (SELECT 1 FROM rails_railattempt a WHERE a.milestone_id = NEW.milestone_id AND a.owed_minor > 0) THEN
+            {_refuse("the recipient has what counted as returned of an earlier one")}
+        END IF;
     END IF;
 """
 
@@ -67,9 +70,6 @@ _BEGINS = f"""
     FROM rails_journalentry e WHERE e.milestone_id = NEW.milestone_id AND e.kind = 'release';
     IF open_ones > 0 OR NEW.number <> earlier + 1 THEN
         {_refuse("the one before it is not known to be refused or returned")}
-    END IF;
-    IF EXISTS (SELECT 1 FROM rails_railattempt a WHERE a.milestone_id = NEW.milestone_id AND a.owed_minor > 0) THEN
-        {_refuse("the recipient has what counted as returned of an earlier one")}
     END IF;
     IF NEW.destination_id IS DISTINCT FROM rails_destination_of(NEW.recipient_id, lower(NEW.provider)) THEN
         {_refuse("it goes to the destination that the recipient can be paid at now")}

@@ -28,6 +28,7 @@ from tests.flows.resolving import (
     failed,
     handed_over,
     paid,
+    reclaimed,
     releasing,
     retry,
     returned,
@@ -137,6 +138,18 @@ class TestBeforeTheNextAttemptIsHandedOver:
             change(attempt_of(settlement), state="SUBMITTED", submitted_at=now())
         with pytest.raises(DatabaseError, match="is withdrawn first"):
             as_if_committed()
+
+    def test_what_the_recipient_kept_after_all_bars_the_hand_over_as_well(
+        self, provider: PretendProvider, recipient: Recipient
+    ) -> None:
+        settlement = reclaimed(provider, recipient, **SMALL)
+        as_if_committed()
+        retry(settlement, a_user())
+        as_if_committed()
+        # As a claim would that took its snapshot before the word was committed.
+        RailAttempt.objects.filter(milestone_id=settlement.pk, number=1).update(owed_minor=1)
+        with pytest.raises(DatabaseError, match="has what counted as returned of an earlier one"), transaction.atomic():
+            change(attempt_of(settlement), state="SUBMITTED", submitted_at=now())
 
     def test_the_database_lets_nobody_begin_it(self, provider: PretendProvider, recipient: Recipient) -> None:
         settlement = failed(provider, recipient, **SMALL)
