@@ -133,7 +133,7 @@ SIDEBAR: Final = {
                 _list("Files of the bank", "rails", "achinboundfile", "download"),
                 _list("Items of the bank", "rails", "achinbounditem", "assignment_return"),
                 _list("Troubles of inboxes", "rails", "inboxtrouble", "sync_problem"),
-                _list("Dealt with", "rails", "bankfiledealing", "task_alt"),
+                _list("Decisions on files", "rails", "bankfiledealing", "task_alt"),
             ],
         },
         {

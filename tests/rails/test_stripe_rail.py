@@ -277,7 +277,7 @@ def test_what_may_not_be_paid_any_more_is_only_looked_up(
     instruction = order(recipient.pk)
     requests = len(fake.requests)  # the request was lost before Stripe did anything
     closed = replace(again(instruction), look_up_only=True)
-    is_unknown(one(rail, closed), "its destination may not be paid any more; only looked up")
+    is_unknown(one(rail, closed), "it may not be handed over any more; only looked up")
     assert {method for method, _, _ in fake.requests[requests:]} == {"GET"}
     assert fake.world.transfers == {}
     is_refused(one(rail, replace(again(instruction, ago=26 * HOUR), look_up_only=True)), "nothing moved")
