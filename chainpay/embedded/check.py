@@ -14,6 +14,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "docs of states": ("manage.py", "states_doc", "--check"),
     "docs of errors": ("manage.py", "errors_doc", "--check"),
     "docs of exports": ("manage.py", "exports_doc", "--check"),
+    "docs of reports": ("manage.py", "reporting_doc", "--check"),
     "deployment": ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
 }
 
