@@ -90,6 +90,10 @@ class NotYet(Exception):
         self.detail = detail
 
 
+class Overtaken(Exception):
+    """Another process has listened since: what was heard before may be true no more; if it is, it is told again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
     """One order to pay: this much, for this milestone, to this recipient (its row id; None: nobody named yet).
@@ -158,7 +162,8 @@ class Notice:
 
     The payment is named by milestone and attempt, by the provider's reference, or by both. `amount` of a RETURNED one
     is what came back in all by then (None: everything). `source` names the fact: "stripe event evt_1". `try_number`
-    says which handing in a REFUSED one answers: it says nothing of a later one, which may be on its way.
+    says which handing in a REFUSED one answers: it says nothing of a later one, which may be on its way. `turn` is that
+    of listening in which it was heard, of a rail that one process at a time listens to (None: of any other rail).
     """
 
     provider: SettlementProvider
@@ -171,6 +176,7 @@ class Notice:
     amount: Money | None = None
     reason: str = ""
     try_number: int | None = None
+    turn: int | None = None
 
     def __post_init__(self) -> None:
         if not self.reference_id and (self.milestone_id is None or self.attempt_number is None):
@@ -258,6 +264,9 @@ class RemoteRail(PaymentRail):
     @abstractmethod
     def hear(self, *, now: datetime) -> Sequence[Notice]:
         """What the provider has told since; the same notice may come again, no transaction is open."""
+
+    def hold(self, told: Sequence[Notice]) -> None:
+        """Lets nobody else listen before the caller's transaction ends. Raises Overtaken if somebody has since."""
 
     @abstractmethod
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:

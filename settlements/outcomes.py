@@ -1,7 +1,7 @@
 """What a provider's word changes: attempt, books, settlement and history, together, once, in any order."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -57,23 +57,34 @@ _CONTRADICTED = """
 _STATUSES = "SELECT id, status FROM settlements_milestonesettlement WHERE id = ANY(%s::bigint[])"
 
 
-def apply(told: Sequence[Notice], *, actor: str, now: datetime) -> list[Applied]:
+def _nothing_to_hold(told: Sequence[Notice]) -> None:
+    pass
+
+
+def apply(
+    told: Sequence[Notice],
+    *,
+    actor: str,
+    now: datetime,
+    hold: Callable[[Sequence[Notice]], None] = _nothing_to_hold,
+) -> list[Applied]:
     """Applies notices of any kind and order; what became of each. The same notice again changes nothing.
 
     In a transaction of its own (a savepoint inside the caller's), with the shipments locked. If one of them can not be
-    applied the others are, one by one; that one is FAILED, and logged.
+    applied the others are, one by one; that one is FAILED, and logged. `hold` is called under the locks, and raises
+    Overtaken if the notices may not be true any more: then nothing is applied, and that is raised.
     """
     if not told:
         return []
     try:
         with transaction.atomic():
-            return _Application(told, actor=actor, now=now).run()
+            return _Application(told, actor=actor, now=now).run(hold)
     except BAD_WORD as error:
         if len(told) == 1:
             logger.error("A provider's word (%s) could not be taken down: %s", told[0].source, error)
             return [Applied.FAILED]
         logger.error("%s words of providers could not be taken down together, now one by one: %s", len(told), error)
-        return [apply([notice], actor=actor, now=now)[0] for notice in told]
+        return [apply([notice], actor=actor, now=now, hold=hold)[0] for notice in told]
 
 
 class _Application:
@@ -86,8 +97,9 @@ class _Application:
         self.waiting: dict[int, list[int]] = {}
         self.moved: set[int] = set()
 
-    def run(self) -> list[Applied]:
+    def run(self, hold: Callable[[Sequence[Notice]], None]) -> list[Applied]:
         self._lock_and_read()
+        hold(self.told)
         known = notices.known(
             notices.word(attempt_id, self.told[place])
             for attempt_id, places in self.waiting.items()

@@ -22,6 +22,7 @@ from rails.base import (
     Notice,
     NotYet,
     OutcomeUnknown,
+    Overtaken,
     RailOutcome,
     RemoteRail,
     SettlementProvider,
@@ -117,12 +118,19 @@ def record(rail: RemoteRail, claimed: Sequence[Claimed], answers: Sequence[Answe
 
 
 def hear(rail: RemoteRail, *, clock: Callable[[], datetime]) -> dict[Applied, int]:
-    """Applies what the provider has told since; how many of its notices came to what. Outside any transaction."""
+    """Applies what the provider has told since; how many of its notices came to what. Outside any transaction.
+
+    Of a rail that one process at a time listens to, nothing is applied that was heard before another began.
+    """
     counted: dict[Applied, int] = {}
     notices = list(rail.hear(now=clock()))
     for start in range(0, len(notices), BATCH):
         batch = notices[start : start + BATCH]
-        applied = outcomes.apply(batch, actor=_actor(rail), now=clock())
+        try:
+            applied = outcomes.apply(batch, actor=_actor(rail), now=clock(), hold=rail.hold)
+        except Overtaken as overtaken:
+            logger.warning("%s; what was heard before is left to it", overtaken)
+            break
         rail.heard(list(zip(batch, applied, strict=True)), now=clock())
         for each in applied:
             counted[each] = counted.get(each, 0) + 1

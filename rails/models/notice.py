@@ -37,6 +37,25 @@ _WITHDRAWN_FIRST = """
     RETURN NULL;
 """
 
+# Two who listen to Stripe at once may not tell in the wrong order what became of a payout: what is taken down of one is
+# what it says now, with no way past the lock. What a failed one had may have reached the bank by another.
+_AS_THE_PAYOUT_STANDS = """
+    PERFORM 1 FROM rails_stripepayout p JOIN rails_stripepayoutpart part ON part.payout_id = p.id
+        WHERE part.transfer_id = NEW.reference ORDER BY p.id FOR SHARE OF p;
+    IF NOT EXISTS (
+        SELECT 1 FROM rails_stripepayout p JOIN rails_stripepayoutpart part ON part.payout_id = p.id
+        WHERE 'stripe payout ' || p.payout_id = NEW.source AND part.transfer_id = NEW.reference
+          AND p.status = CASE NEW.outcome WHEN 'CONFIRMED' THEN 'paid' WHEN 'PAYOUT_FAILED' THEN 'failed' END
+    ) OR (NEW.outcome = 'PAYOUT_FAILED' AND EXISTS (
+        SELECT 1 FROM rails_stripepayout p JOIN rails_stripepayoutpart part ON part.payout_id = p.id
+        WHERE part.transfer_id = NEW.reference AND p.status = 'paid'
+    )) THEN
+        RAISE EXCEPTION '% does not say % of % any more', NEW.source, NEW.outcome, NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
 
 class RailNotice(models.Model):
     """What a provider said of an attempt, by which source, and what that changed.
@@ -79,6 +98,13 @@ class RailNotice(models.Model):
             models.Index(fields=["attempt"], condition=Q(outcome="PAYOUT_FAILED"), name="notices_of_failed_payouts"),
         ]
         triggers = [
+            Guard(
+                name="a_payout_is_told_of_as_it_stands",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                condition=pgtrigger.Condition("NEW.source LIKE 'stripe payout %%'"),
+                func=_AS_THE_PAYOUT_STANDS,
+            ),
             Guard(
                 name="what_follows_is_withdrawn_first",
                 when=pgtrigger.After,

@@ -49,6 +49,20 @@ _ONWARDS = """
     RETURN NEW;
 """
 
+_TURN_BY_TURN = """
+    IF NEW.turn < OLD.turn OR (NEW.turn = OLD.turn AND NEW.leased_until > coalesce(OLD.leased_until, '-infinity')) THEN
+        RAISE EXCEPTION 'Whoever begins to listen to Stripe takes the next turn' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+_NEVER_OLDER = """
+    IF NEW.looked_at < OLD.looked_at OR NEW.payouts_seen_at < OLD.payouts_seen_at THEN
+        RAISE EXCEPTION 'Stripe account %: what is known of it is not replaced by what is older', OLD.account
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
 
 class StripeInstallation(models.Model):
     """The mark by which Stripe tells this installation's settlements from those of any other; one row, for ever."""
@@ -194,16 +208,20 @@ class StripeAccount(models.Model):
         ordering = ["account"]
         verbose_name = "Stripe account"
         constraints = [models.UniqueConstraint(fields=["account"], name="stripe_account_is_known_once")]
+        triggers = [
+            Guard(name="never_older", when=pgtrigger.Before, operation=pgtrigger.Update, func=_NEVER_OLDER),
+        ]
 
     def __str__(self) -> str:
         return self.account
 
 
 class StripeListening(models.Model):
-    """How far we have listened to Stripe, and who listens now: one process at a time; one row."""
+    """How far we have listened to Stripe, and who listens now: one process at a time, each in a turn of its own."""
 
     only_one = models.BooleanField(default=True)
     leased_until = models.DateTimeField(null=True, blank=True)
+    turn = models.BigIntegerField(default=0, db_default=0)
     polled_at = models.DateTimeField(null=True, blank=True)
     events_seen_until = models.DateTimeField(null=True, blank=True)
 
@@ -213,6 +231,10 @@ class StripeListening(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["only_one"], name="one_ear"),
             models.CheckConstraint(name="the_only_ear", condition=Q(only_one=True)),
+        ]
+        triggers = [
+            Guard(name="turn_by_turn", when=pgtrigger.Before, operation=pgtrigger.Update, func=_TURN_BY_TURN),
+            *never_removed(),
         ]
 
     def __str__(self) -> str:

@@ -5,11 +5,26 @@ Events only say where to look: the account as it is now needs no order of events
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+from django.db import connection
 
 from rails.models import StripeAccount
 from rails.stripe.client import Deadline, StripeClient
 from rails.stripe.failures import CallFailed, NoSuchAccount
+
+# Who was slow replaces nothing by what is older.
+_LOOKED: Final = """
+    INSERT INTO rails_stripeaccount AS known (account, trouble, looked_at)
+    VALUES (%(account)s, %(trouble)s, %(now)s)
+    ON CONFLICT (account) DO UPDATE SET trouble = EXCLUDED.trouble, looked_at = EXCLUDED.looked_at
+    WHERE known.looked_at <= EXCLUDED.looked_at
+"""
+_PAYOUTS_SEEN: Final = """
+    INSERT INTO rails_stripeaccount AS known (account, trouble, looked_at, payouts_seen_at)
+    VALUES (%(account)s, '', %(now)s, %(now)s)
+    ON CONFLICT (account) DO UPDATE SET payouts_seen_at = greatest(known.payouts_seen_at, EXCLUDED.payouts_seen_at)
+"""
 
 
 def look(client: StripeClient, accounts: Iterable[str], *, deadline: Deadline, now: datetime) -> dict[str, str]:
@@ -23,8 +38,15 @@ def look(client: StripeClient, accounts: Iterable[str], *, deadline: Deadline, n
         except CallFailed as error:
             failed[account] = error.detail
             continue
-        StripeAccount.objects.update_or_create(account=account, defaults={"trouble": trouble, "looked_at": now})
+        with connection.cursor() as cursor:
+            cursor.execute(_LOOKED, {"account": account, "trouble": trouble, "now": now})
     return failed
+
+
+def payouts_seen(account: str, *, now: datetime) -> None:
+    """Its payouts were asked for at `now`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PAYOUTS_SEEN, {"account": account, "now": now})
 
 
 def troubled() -> list[str]:

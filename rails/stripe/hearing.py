@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -35,8 +36,21 @@ _KNOWN: Final = frozenset({Applied.APPLIED, Applied.ALREADY_PROCESSED})
 
 def hear(*, now: datetime) -> list[Notice]:
     """The notices that follow from what Stripe has told; none while another process listens."""
-    if not listening.begin():
+    turn = listening.begin()
+    if turn is None:
         return []
+    try:
+        found = _found(now=now)
+    except Exception:
+        # The next turn need not wait for the end of the lease; whatever it was is for the caller.
+        listening.end(turn)
+        raise
+    if not found:
+        listening.end(turn)
+    return [replace(notice, turn=turn) for notice in found]
+
+
+def _found(*, now: datetime) -> list[Notice]:
     configured = configuration.current()
     client, deadline = client_of(configured), Deadline(_SECONDS)
     if listening.poll_is_due(every=configured.poll_seconds, now=now):
@@ -46,10 +60,13 @@ def hear(*, now: datetime) -> list[Notice]:
             logger.warning("Stripe could not be asked for what it has not told: %s", error.detail)
     found = _of_events(client, inbox.waiting(now=now), deadline=deadline, now=now)
     contents.open_payouts(client, deadline=deadline, now=now)
-    found += payouts.notices(most=MOST_NOTICES - len(found))
-    if not found:
-        listening.end()
-    return found
+    return found + payouts.notices(most=MOST_NOTICES - len(found))
+
+
+def hold(told: Sequence[Notice]) -> None:
+    """Lets nobody else listen before the caller's transaction ends. Raises Overtaken if somebody has since."""
+    for turn in {notice.turn for notice in told if notice.turn is not None}:
+        listening.hold(turn)
 
 
 def heard(told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
@@ -61,7 +78,8 @@ def heard(told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
             _event_heard(event, applied, now=now)
         elif applied in _KNOWN or applied is Applied.CONTRADICTED:
             payouts.was_told(notice)
-    listening.end()
+    for turn in {notice.turn for notice, _ in told if notice.turn is not None}:
+        listening.end(turn)
 
 
 def _event_heard(event: StripeEvent, applied: Applied, *, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Who listens to Stripe just now, and how far it was listened to.
 
-One process at a time, by a lease: what two understand at once could be told in the wrong order.
+One process at a time, by a lease: what two understand at once could be told in the wrong order. Whoever takes the lease
+takes the next turn, so that one who has slept through the end of theirs is known by its number, and changes nothing.
 """
 
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from django.db import connection
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
+from rails.base import Overtaken
 from rails.models import StripeListening
 
 LEASE_SECONDS: Final = 40
@@ -18,24 +20,34 @@ OVERLAP: Final = timedelta(minutes=10)
 _FIRST_LOOK_BACK: Final = timedelta(days=3)
 
 _BEGIN: Final = """
-    INSERT INTO rails_stripelistening (only_one, leased_until)
-    VALUES (true, clock_timestamp() + make_interval(secs => %(lease)s))
-    ON CONFLICT (only_one) DO UPDATE SET leased_until = EXCLUDED.leased_until
-    WHERE rails_stripelistening.leased_until IS NULL OR rails_stripelistening.leased_until < clock_timestamp()
-    RETURNING id
+    INSERT INTO rails_stripelistening AS known (only_one, leased_until, turn)
+    VALUES (true, clock_timestamp() + make_interval(secs => %(lease)s), 1)
+    ON CONFLICT (only_one) DO UPDATE SET leased_until = EXCLUDED.leased_until, turn = known.turn + 1
+    WHERE known.leased_until IS NULL OR known.leased_until < clock_timestamp()
+    RETURNING turn
 """
+_HOLD: Final = "SELECT id FROM rails_stripelistening WHERE turn = %s FOR SHARE"
 
 
-def begin() -> bool:
-    """Whether this process may listen now, until `end` or the end of the lease."""
+def begin() -> int | None:
+    """The turn of this process, which may listen now until `end` or the end of the lease; None while another does."""
     with connection.cursor() as cursor:
         cursor.execute(_BEGIN, {"lease": LEASE_SECONDS})
-        return cursor.fetchone() is not None
+        row = cursor.fetchone()
+        return row[0] if row else None
 
 
-def end() -> None:
-    """Lets the next one listen."""
-    StripeListening.objects.update(leased_until=None)
+def hold(turn: int) -> None:
+    """Lets no other turn begin before the caller's transaction ends. Raises Overtaken if one has begun."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [turn])
+        if cursor.fetchone() is None:
+            raise Overtaken(f"Another process listens to Stripe since turn {turn}")
+
+
+def end(turn: int) -> None:
+    """Lets the next one listen; nothing if it does already."""
+    StripeListening.objects.filter(turn=turn).update(leased_until=None)
 
 
 def poll_is_due(*, every: int, now: datetime) -> bool:

@@ -107,9 +107,11 @@ def notices(*, most: int) -> list[Notice]:
 
 
 def was_told(notice: Notice) -> None:
-    """The settlement knows."""
+    """The settlement knows; nothing if the payout has gone on since."""
     StripePayoutPart.objects.filter(
-        payout__payout_id=notice.source.removeprefix(SOURCE), transfer_id=notice.reference_id
+        payout__payout_id=notice.source.removeprefix(SOURCE),
+        payout__status__in=[status for status, outcome in _OUTCOMES.items() if outcome is notice.outcome],
+        transfer_id=notice.reference_id,
     ).update(told=notice.outcome.value)
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.db import connection
 
-from rails.models import StripeAccount
 from rails.stripe import connected_accounts, inbox, listening, payouts
 from rails.stripe.client import PAGE, Deadline, OutOfTime, StripeClient
 from rails.stripe.events import TRANSFERS, NotAnEvent, read
@@ -48,11 +47,7 @@ def poll(client: StripeClient, *, seconds: float, now: datetime) -> None:
             raise
         except CallFailed as error:
             logger.warning("The payouts of %s could not be read: %s", account, error.detail)
-        StripeAccount.objects.update_or_create(
-            account=account,
-            defaults={"payouts_seen_at": now},
-            create_defaults={"payouts_seen_at": now, "looked_at": now},
-        )
+        connected_accounts.payouts_seen(account, now=now)
     wanted = [*connected_accounts.troubled(), *(account for account, _ in accounts)]
     connected_accounts.look(client, wanted, deadline=deadline, now=now)
 

@@ -69,6 +69,9 @@ class StripeRail(RemoteRail, Reconcilable):
     def hear(self, *, now: datetime) -> Sequence[Notice]:
         return hearing.hear(now=now)
 
+    def hold(self, told: Sequence[Notice]) -> None:
+        hearing.hold(told)
+
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
         hearing.heard(told, now=now)
 

@@ -425,10 +425,11 @@ class TestListening:
         submitting.submit(RAIL, clock=now)
         transfers.reverse(fake.world, "", {}, transfer_of(settlement))
         arrive(*events_of(fake))
-        assert listening.begin()
+        turn = listening.begin()
+        assert turn is not None
         hear(1)
         assert status_of(settlement) == S.APPROVED
-        listening.end()
+        listening.end(turn)
         hear(1)
         assert status_of(settlement) == S.RETURNED
 
