@@ -82,7 +82,9 @@ def turning(rail: Rail, *, on: bool | None = None) -> RowAct:
 def _add_rule(row: None, *, by: By, payments: Payments, method: str, reason: str) -> str:
     try:
         rule = choosing.add(payments, method, reason=reason, actor=by.actor, user=by.user, now=by.now)
-    except (RuleRefused, registry.RailNotEnabled) as refused:
+    except registry.RailNotEnabled as refused:
+        raise ActRefused(refused.detail, field="method", status=409) from refused
+    except RuleRefused as refused:
         raise ActRefused(refused.detail, field=refused.field, status=409) from refused
     return f"Rule {rule.pk} holds from now on: {choosing.in_words(rule)}."
 
@@ -99,7 +101,8 @@ ADD_RULE: Final = RowAct(
     name="new",
     label="Add rule",
     explanation="It chooses for payment intents that are created without a method from now on. A rule for the "
-    "recipient goes before one for any, then one for the currency; a method that can not pay refuses the intent.",
+    "recipient goes before one for any, then one for the currency. A rule that could never pay is refused; an intent "
+    "that its rule's method can not pay is refused too.",
     permission=Permission.MANAGE_RAILS,
     form=RuleForm,
     perform=_add_rule,

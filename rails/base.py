@@ -200,6 +200,14 @@ class PaymentRail(ABC):
         """Why the rail can never pay such an amount, as the end of a sentence; empty when it can."""
         return ""
 
+    def cannot_pay_in(self, currency: str) -> str:
+        """Why the rail pays nothing at all in a currency, as the end of a sentence; empty when it pays some amounts."""
+        return ""
+
+    def step(self, currency: str) -> int:
+        """Of how many minor units of a currency all amounts that the rail pays are multiples."""
+        return 1
+
     @abstractmethod
     def get_provider(self) -> SettlementProvider:
         """Who moves the money."""

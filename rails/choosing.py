@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 
 from rails import registry, wording
-from rails.base import SettlementProvider
+from rails.base import PaymentRail, SettlementProvider
 from rails.models import MethodRule
-from rails.money import EXPONENTS, Money
+from rails.money import EXPONENTS, MAX_MINOR, Money
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +69,13 @@ def choose(recipient_pk: int | None, amount: Money) -> Choice:
 def add(
     payments: Payments, method: str, *, reason: str, actor: str, user: User | None = None, now: datetime
 ) -> MethodRule:
-    """Makes a rule, for intents that are created from now on. Raises RuleRefused, UnknownRail, RailNotEnabled."""
-    registry.rail_for(method=method)
+    """Makes a rule, for intents that are created from now on. Raises RuleRefused, UnknownRail, RailNotEnabled.
+
+    A rule that could never pay is refused: the database refuses it as well, but for what an installation has set up.
+    """
+    rail = registry.rail_for(method=method)
     _check(payments, reason)
+    _check_it_can_pay(payments, rail)
     try:
         with transaction.atomic():
             rule = MethodRule.objects.create(
@@ -88,7 +92,7 @@ def add(
     except IntegrityError as error:
         if _OVERLAP not in str(error):
             raise
-        raise RuleRefused("Another rule holds for some of these payments; end it first.", field="currency") from error
+        raise _overlaps(payments) from error
     logger.info("Rule %s made by %s: %s", rule.pk, actor, in_words(rule))
     return rule
 
@@ -120,6 +124,45 @@ def payments_of(rule: MethodRule) -> str:
 def in_words(rule: MethodRule) -> str:
     """A rule on one line: `ACH for acme-haulage, USD from 1,000.00`."""
     return f"{wording.in_words(rule.method)} for {payments_of(rule)}"
+
+
+def _overlaps(payments: Payments) -> RuleRefused:
+    """Names the rule in the way, unless it has ended meanwhile."""
+    whose = {"recipient__isnull": True} if payments.recipient_pk is None else {"recipient_id": payments.recipient_pk}
+    others = MethodRule.objects.filter(**whose, currency=payments.currency, ended_at__isnull=True)
+    others = others.exclude(below_minor__lte=payments.lowest.minor if payments.lowest else 0)
+    if payments.below:
+        others = others.filter(from_minor__lt=payments.below.minor)
+    other = others.select_related("recipient").order_by("from_minor").first()
+    named = f"Rule {other.pk} ({in_words(other)})" if other else "Another rule"
+    return RuleRefused(f"{named} holds for some of these payments; end it first.", field="currency")
+
+
+def _check_it_can_pay(payments: Payments, rail: PaymentRail) -> None:
+    """A rule for any currency can pay those that its rail pays, so only one for a currency may be beyond its rail.
+
+    An intent is paid in parts, each a multiple of the rail's step: so is the whole, which is what a rule looks at. The
+    most that a rail pays at once bounds the parts and not the whole, and so refuses no rule.
+    """
+    currency = payments.currency
+    if not currency:
+        return
+    method = wording.in_words(rail.get_provider().method)
+    if never := rail.cannot_pay_in(currency):
+        raise RuleRefused(f"This rule could never pay: {never}.", field="currency")
+    lowest = max(payments.lowest.minor if payments.lowest else 0, 1)
+    step = rail.step(currency)
+    if -(-lowest // step) * step > MAX_MINOR[currency]:
+        raise RuleRefused(
+            f"This rule could never pay: no payment is of more than {Money(MAX_MINOR[currency], currency)}.",
+            field="lowest",
+        )
+    if payments.below and -(-lowest // step) * step >= payments.below.minor:
+        raise RuleRefused(
+            f"This rule could never pay: there is no amount in it that {method} pays, in steps of "
+            f"{Money(step, currency)}.",
+            field="below",
+        )
 
 
 def _check(payments: Payments, reason: str) -> None:

@@ -28,7 +28,8 @@ REFUSED: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 _MAX_WHOLE: Final = int(MAX_MAJOR)
-_MAX_MINOR: Final = {currency: int(MAX_MAJOR.scaleb(exponent)) for currency, exponent in EXPONENTS.items()}
+# The largest amount there is, in minor units.
+MAX_MINOR: Final = {currency: int(MAX_MAJOR.scaleb(exponent)) for currency, exponent in EXPONENTS.items()}
 _MAX_ADJUSTED: Final = MAX_MAJOR.adjusted()
 _MIN_ADJUSTED: Final = -20  # far below any currency's last digit
 _MAX_DIGITS: Final = 64  # trailing zeros are welcome, thousands of them are not
@@ -212,7 +213,7 @@ def _minor_units(value: Decimal, currency: str) -> int:
     minor, rest = divmod(digits * multiplier, divisor)
     if rest:
         raise _too_precise(currency, exponent)
-    if minor > _MAX_MINOR[currency]:
+    if minor > MAX_MINOR[currency]:
         raise _too_large()
     return minor
 

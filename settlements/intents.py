@@ -240,12 +240,12 @@ def set_payment_method(intent_id: int, method: str, *, actor: str, now: datetime
 
     Raises IntentNotFound, IntentCancelled, and what `methods.check` raises.
     """
-    methods.known(method)
+    methods.known(method, field="method")
     with transaction.atomic():
         intent, _ = locked(intent_id)
         if intent.payment_method == method:
             return
-        methods.check(method, amounts=_not_submitted(intent_id), recipient=intent.recipient)
+        methods.check(method, amounts=_not_submitted(intent_id), recipient=intent.recipient, field="method")
         PaymentIntent.objects.filter(pk=intent_id).update(payment_method=method)
         waiting = MilestoneSettlement.objects.filter(intent_id=intent_id, status__in=_NOT_SUBMITTED)
         two = {"approvals_required": Greatest(F("approvals_required"), 2)} if method == WIRE else {}

@@ -34,14 +34,14 @@ class DestinationMissing(MethodRefused):
     code = "destination_missing"
 
 
-def known(method: str) -> PaymentRail:
-    """The rail behind a method that can be chosen; raises MethodRefused or MethodNotEnabled."""
+def known(method: str, *, field: str = "payment_method") -> PaymentRail:
+    """The rail behind a method that can be chosen; raises MethodRefused or MethodNotEnabled, about `field`."""
     try:
         return registry.rail_for(method=method)
     except registry.UnknownRail as error:
-        raise MethodRefused(error.detail, field="payment_method") from error
+        raise MethodRefused(error.detail, field=field) from error
     except registry.RailNotEnabled as error:
-        raise MethodNotEnabled(error.detail, field="payment_method") from error
+        raise MethodNotEnabled(error.detail, field=field) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +55,17 @@ class Method:
 def choose(asked: str | None, *, whole: Money, parts: Iterable[Money], recipient: Recipient | None) -> Method:
     """The method that was asked for, else the default for the whole amount; raises what `check` raises of the parts.
 
-    A default that can not pay is refused as well, and not passed over for another that might.
+    A default that can not pay is refused as well, and not passed over for another that might; the detail names the
+    rule.
     """
-    method = Method(word=asked, chosen_by="request") if asked is not None else _default(whole, recipient)
-    check(method.word, amounts=parts, recipient=recipient)
+    if asked is not None:
+        check(asked, amounts=parts, recipient=recipient)
+        return Method(word=asked, chosen_by="request")
+    method = _default(whole, recipient)
+    try:
+        check(method.word, amounts=parts, recipient=recipient)
+    except MethodRefused as refused:
+        raise type(refused)(f"{refused.detail} It is the default by {method.chosen_by}.", field=refused.field) from None
     return method
 
 
@@ -67,20 +74,20 @@ def _default(whole: Money, recipient: Recipient | None) -> Method:
     return Method(word=choice.method, chosen_by=f"rule {choice.rule_id}" if choice.rule_id else "default")
 
 
-def check(method: str, *, amounts: Iterable[Money], recipient: Recipient | None) -> None:
+def check(method: str, *, amounts: Iterable[Money], recipient: Recipient | None, field: str = "payment_method") -> None:
     """Whether the method can pay each of these to the recipient, who may have to wait for a destination's quarantine.
 
-    Raises MethodRefused, MethodNotEnabled, MethodCannotPay, DestinationMissing.
+    Raises MethodRefused, MethodNotEnabled, MethodCannotPay, DestinationMissing; `field` is where the request named it.
     """
-    rail = known(method)
+    rail = known(method, field=field)
     for amount in amounts:
         why = rail.cannot_pay(amount)
         if why:
-            raise MethodCannotPay(f"Payment method {method} can not pay {amount}: {why}.", field="payment_method")
+            raise MethodCannotPay(f"Payment method {method} can not pay {amount}: {why}.", field=field)
     if method not in destinations.RAILS:
         return
     if recipient is None:
-        raise DestinationMissing(f"Payment method {method} needs a recipient.", field="payment_method")
+        raise DestinationMissing(f"Payment method {method} needs a recipient.", field=field)
     if not any(row.rail == method for row in destinations.of_recipient(recipient.pk)):
         detail = f"Recipient {recipient.recipient_id} has no destination for {method}; push one first."
-        raise DestinationMissing(detail, field="payment_method")
+        raise DestinationMissing(detail, field=field)

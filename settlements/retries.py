@@ -51,7 +51,7 @@ def pay_elsewhere(
         objections.check_not_paid(facts)
         if candidate.rail == method:
             raise SameMethod(f"It goes by {method} already; approve a retry instead.", field="method")
-        methods.check(method, amounts=[candidate.amount], recipient=_recipient(candidate))
+        methods.check(method, amounts=[candidate.amount], recipient=_recipient(candidate), field="method")
         at_least = 2 if method == WIRE else 1
         with connection.cursor() as cursor:
             cursor.execute(_TURN, [method, at_least, now, settlement_id, candidate.status.value, candidate.rail])

@@ -52,11 +52,16 @@ class Payment:
 
 def cannot_pay(amount: Money) -> str:
     """Why no entry can carry such an amount; empty when one can."""
-    if amount.currency != CURRENCY:
-        return f"ACH pays in {CURRENCY} only"
+    if never := cannot_pay_in(amount.currency):
+        return never
     if amount.minor > MAX_ENTRY_MINOR:
         return f"an ACH entry carries at most {Money(MAX_ENTRY_MINOR, CURRENCY).major:,} {CURRENCY}"
     return ""
+
+
+def cannot_pay_in(currency: str) -> str:
+    """Why no entry can carry the currency; empty when one can. Nacha's amounts are US dollars."""
+    return "" if currency == CURRENCY else f"ACH pays in {CURRENCY} only"
 
 
 def payment_of(

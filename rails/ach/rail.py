@@ -55,6 +55,9 @@ class AchRail(RemoteRail):
     def cannot_pay(self, amount: Money) -> str:
         return payments.cannot_pay(amount)
 
+    def cannot_pay_in(self, currency: str) -> str:
+        return payments.cannot_pay_in(currency)
+
     def is_open(self, *, now: datetime) -> bool:
         configuration = configured()
         window = configuration.timetable.open_window(now)

@@ -39,13 +39,23 @@ class NotStripes(ValueError):
 
 def cannot_pay(amount: Money) -> str:
     """Why Stripe can never pay the amount, as the end of a sentence; empty when it can."""
-    unit = UNITS.get(amount.currency)
-    if unit is None:
-        return f"Stripe does not pay {amount.currency}"
-    scaled, rest = _scaled(amount, unit)
-    if rest or scaled % unit.multiple_of:
-        return f"Stripe pays {amount.currency} in steps of {_step(amount.currency, unit)}"
+    if never := cannot_pay_in(amount.currency):
+        return never
+    scaled, rest = _scaled(amount, UNITS[amount.currency])
+    if rest or scaled % UNITS[amount.currency].multiple_of:
+        return f"Stripe pays {amount.currency} in steps of {step(amount.currency)}"
     return ""
+
+
+def cannot_pay_in(currency: str) -> str:
+    """Why Stripe never pays the currency, as the end of a sentence; empty when it does."""
+    return "" if currency in UNITS else f"Stripe does not pay {currency}"
+
+
+def step(currency: str) -> Money:
+    """The least amount of a currency of Stripe's; all others that it pays are multiples of it."""
+    unit = UNITS[currency]
+    return Money(unit.multiple_of * int(10 ** max(EXPONENTS[currency] - unit.digits, 0)), currency)
 
 
 def to_stripe(amount: Money) -> tuple[int, str]:
@@ -71,7 +81,3 @@ def from_stripe(integer: int, currency: str) -> Money:
 def _scaled(amount: Money, unit: Unit) -> tuple[int, int]:
     surplus = amount.exponent - unit.digits
     return divmod(amount.minor * int(10 ** max(-surplus, 0)), int(10 ** max(surplus, 0)))
-
-
-def _step(currency: str, unit: Unit) -> Money:
-    return Money(unit.multiple_of * int(10 ** max(EXPONENTS[currency] - unit.digits, 0)), currency)

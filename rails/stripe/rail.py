@@ -48,6 +48,12 @@ class StripeRail(RemoteRail, Reconcilable):
     def cannot_pay(self, amount: Money) -> str:
         return currencies.cannot_pay(amount)
 
+    def cannot_pay_in(self, currency: str) -> str:
+        return currencies.cannot_pay_in(currency)
+
+    def step(self, currency: str) -> int:
+        return currencies.step(currency).minor
+
     def is_open(self, *, now: datetime) -> bool:
         return True
 

@@ -52,9 +52,10 @@ class WireRail(RemoteRail):
         return settings.WIRE is not None
 
     def cannot_pay(self, amount: Money) -> str:
-        if amount.currency in _configuration().accounts:
-            return ""
-        return f"there is no account in {amount.currency} to wire from"
+        return self.cannot_pay_in(amount.currency)
+
+    def cannot_pay_in(self, currency: str) -> str:
+        return "" if currency in _configuration().accounts else f"there is no account in {currency} to wire from"
 
     def is_open(self, *, now: datetime) -> bool:
         return bool(self.open_currencies(now=now))

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from compliance.roles import ROLES, Role
 from rails import choosing, recipients
+from rails.ach.rail import AchRail
 from rails.choosing import Payments
 from rails.models import MethodRule, RailSwitch
 from rails.money import Money
@@ -98,10 +99,19 @@ def test_a_rule_that_makes_no_sense_is_told_so(browser: Client, changed: dict[st
 
 def test_a_rule_that_overlaps_is_told_so(browser: Client) -> None:
     now = timezone.now()
-    choosing.add(Payments(currency="USD", lowest=Money(1, "USD")), "internal_ledger", reason="x", actor="x", now=now)
+    payments = Payments(currency="USD", lowest=Money(1, "USD"))
+    rule = choosing.add(payments, "internal_ledger", reason="x", actor="x", now=now)
     answer = browser.post(f"{RULES}new/", RULE)
     assert answer.status_code == 409
-    assert "Another rule holds" in text(answer)
+    assert f"Rule {rule.pk} (Internal ledger for any recipient, USD from 0.01) holds for some" in text(answer)
+
+
+def test_a_rule_that_could_never_pay_is_told_so_at_its_field(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AchRail, "is_configured", lambda rail: True)
+    answer = browser.post(f"{RULES}new/", {**RULE, "currency": "EUR", "method": "ach"})
+    assert answer.status_code == 409
+    assert answer.context["form"].errors["currency"] == ["This rule could never pay: ACH pays in USD only."]
+    assert not MethodRule.objects.exists()
 
 
 @pytest.mark.parametrize("role", list(Role))

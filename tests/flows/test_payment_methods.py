@@ -56,6 +56,10 @@ def payee(api: Api) -> str:
     return "R-1"
 
 
+def why(answer: Any) -> tuple[str, str, str]:
+    return *refused(answer), answer.json()["detail"]
+
+
 def refused(answer: Any) -> tuple[str, str]:
     assert answer.status_code == 400, answer.content
     return answer.json()["code"], answer.json()["field"]
@@ -95,11 +99,18 @@ def test_a_method_is_chosen_later_by_the_same_rules(api: Api, payee: str) -> Non
     intent = create(api, recipient_id=payee).json()["id"]
     assert choose(api, intent, "ach").json()["payment_method"] == "ach"
     assert choose(api, intent, "ach").status_code == 200
-    assert refused(choose(api, intent, "cash"))[0] == "payment_method_unknown"
-    assert refused(choose(api, intent, "stripe"))[0] == "payment_method_not_enabled"
+    assert refused(choose(api, intent, "cash")) == ("payment_method_unknown", "method")
+    assert refused(choose(api, intent, "stripe")) == ("payment_method_not_enabled", "method")
     others = [create(api, recipient_id="R-2"), create(api), create(api, recipient_id=payee, currency="EUR")]
-    codes = [refused(choose(api, other.json()["id"], "ach"))[0] for other in others]
-    assert codes == ["destination_missing", "destination_missing", "payment_method_cannot_pay"]
+    assert [why(choose(api, other.json()["id"], "ach")) for other in others] == [
+        ("destination_missing", "method", "Recipient R-2 has no destination for ach; push one first."),
+        ("destination_missing", "method", "Payment method ach needs a recipient."),
+        (
+            "payment_method_cannot_pay",
+            "method",
+            "Payment method ach can not pay 10.00 EUR: it pays US dollars only.",
+        ),
+    ]
 
 
 def test_what_was_submitted_keeps_its_rail_and_counts_no_more(api: Api, payee: str) -> None:
@@ -153,8 +164,9 @@ def test_a_rule_chooses_where_the_request_does_not(api: Api, payee: str) -> None
 
 
 def test_a_default_that_can_not_pay_is_not_passed_over(api: Api, payee: str) -> None:
-    rule("ach", currency="USD")
-    assert refused(create(api, recipient_id="R-2")) == ("destination_missing", "payment_method")
+    number = rule("ach", currency="USD")
+    detail = f"Recipient R-2 has no destination for ach; push one first. It is the default by rule {number}."
+    assert why(create(api, recipient_id="R-2")) == ("destination_missing", "payment_method", detail)
     assert create(api, recipient_id="R-2", payment_method="internal_ledger").status_code == 201
 
 

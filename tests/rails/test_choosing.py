@@ -1,28 +1,47 @@
 """The table of default payment methods: the most specific rule chooses, and no two can."""
 
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from rails import choosing, recipients, registry
-from rails.base import SettlementProvider
+from rails.base import PaymentRail, SettlementProvider
 from rails.choosing import Choice, Payments, RuleRefused
 from rails.internal.rail import InternalLedgerRail
 from rails.models import MethodRule, Recipient
-from rails.money import Money
+from rails.money import MAX_MINOR, Money
+from rails.wire.rail import WireRail
 from tests.rails.rail_contract import NOW
 from tests.rails.test_ledger import at_once
 
 pytestmark = pytest.mark.django_db
 
 
+class Enabled(InternalLedgerRail):
+    """A rail of this name that is set up, and can pay what it really can; what it does is of no concern here."""
+
+    def __init__(self, provider: SettlementProvider, really: PaymentRail) -> None:
+        self.provider = provider
+        self.really = really
+
+    def get_provider(self) -> SettlementProvider:
+        return self.provider
+
+    def cannot_pay_in(self, currency: str) -> str:
+        return "" if self.provider is SettlementProvider.WIRE else self.really.cannot_pay_in(currency)
+
+    def step(self, currency: str) -> int:
+        return self.really.step(currency)
+
+
 @pytest.fixture(autouse=True)
 def _methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them are enabled; what they do is of no concern here."""
-    for provider in SettlementProvider:
-        monkeypatch.setitem(registry._RAILS, provider, InternalLedgerRail())
+    """All of them are enabled."""
+    for provider, rail in list(registry._RAILS.items()):
+        monkeypatch.setitem(registry._RAILS, provider, Enabled(provider, rail))
 
 
 @pytest.fixture
@@ -90,16 +109,25 @@ def test_a_rule_that_ended_chooses_no_more_and_its_place_is_free() -> None:
     ],
 )
 def test_rules_that_hold_do_not_overlap(one: dict[str, Any], other: dict[str, Any]) -> None:
-    add("ach", **one)
-    with pytest.raises(RuleRefused, match="Another rule holds"):
+    rule = add("ach", **one)
+    with pytest.raises(RuleRefused) as refusal:
         add("wire", **other)
+    assert str(refusal.value).startswith(f"Rule {rule.pk} ({choosing.in_words(rule)}) holds for some of these payments")
+
+
+def test_the_rule_in_the_way_is_the_one_that_is_named() -> None:
+    add("ach", currency="USD", below=usd(10))
+    in_the_way = add("ach", currency="USD", lowest=usd(10), below=usd(20))
+    add("ach", currency="USD", lowest=usd(20))
+    with pytest.raises(RuleRefused, match=rf"^Rule {in_the_way.pk} "):
+        add("wire", currency="USD", lowest=usd(10), below=usd(11))
 
 
 def test_rules_of_others_do_not_overlap_with_them(acme: Recipient) -> None:
     bozza, _ = recipients.put("bozza", "Bozza", actor="demo", now=NOW)
     for recipient in (acme, bozza):
         for currency in ("", "USD", "EUR"):
-            add("ach", recipient_pk=recipient.pk, currency=currency)
+            add("stripe", recipient_pk=recipient.pk, currency=currency)
     assert MethodRule.objects.count() == 6
 
 
@@ -116,6 +144,106 @@ def test_a_rule_that_makes_no_sense_is_refused(payments: dict[str, Any], field: 
     with pytest.raises(RuleRefused) as refusal:
         add("ach", **payments)
     assert refusal.value.field == field
+
+
+def fils(minor: int) -> Money:
+    return Money(minor, "KWD")
+
+
+# Method, payments, and for one that could never pay the field at fault, the reason and the database's word for it.
+MOST = Money(MAX_MINOR["USD"], "USD")
+BEYOND = Money(MAX_MINOR["USD"] + 1, "USD")
+PAYABLE: list[tuple[str, dict[str, Any]]] = [
+    ("ach", {}),
+    ("ach", {"currency": "USD"}),
+    ("ach", {"currency": "USD", "lowest": usd(100_000_000)}),
+    ("wire", {"currency": "USD", "below": Money(2, "USD")}),
+    ("wire", {"currency": "USD", "lowest": MOST}),
+    ("wire", {"currency": "JPY", "below": Money(2, "JPY")}),
+    ("internal_ledger", {"currency": "KWD", "below": fils(2)}),
+    ("stripe", {"currency": "KWD", "below": fils(11)}),
+    ("stripe", {"currency": "KWD", "lowest": fils(10), "below": fils(11)}),
+    ("stripe", {"currency": "KWD", "lowest": fils(11), "below": fils(21)}),
+    ("stripe", {"currency": "USD", "lowest": Money(11, "USD"), "below": Money(12, "USD")}),
+]
+NEVER: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("ach", {"currency": "EUR"}, "currency", "ACH pays in USD only", "ach_is_a_default_for_dollars_alone"),
+    ("ach", {"currency": "JPY"}, "currency", "ACH pays in USD only", "ach_is_a_default_for_dollars_alone"),
+    (
+        "wire",
+        {"currency": "USD", "below": Money(1, "USD")},
+        "below",
+        "steps of 0.01 USD",
+        "amounts_of_a_rule_can_occur",
+    ),
+    ("wire", {"currency": "JPY", "below": Money(1, "JPY")}, "below", "steps of 1 JPY", "amounts_of_a_rule_can_occur"),
+    ("wire", {"currency": "USD", "lowest": BEYOND}, "lowest", "no payment is of more", "amounts_of_a_rule_can_occur"),
+    (
+        "stripe",
+        {"currency": "KWD", "below": fils(10)},
+        "below",
+        "steps of 0.010 KWD",
+        "stripe_is_a_default_for_amounts_in_its_steps",
+    ),
+    (
+        "stripe",
+        {"currency": "KWD", "lowest": fils(11), "below": fils(20)},
+        "below",
+        "steps of 0.010 KWD",
+        "stripe_is_a_default_for_amounts_in_its_steps",
+    ),
+]
+
+
+def directly(method: str, payments: dict[str, Any], **over: Any) -> MethodRule:
+    """Past everything that Python says."""
+    amounts = {f"{name}_minor": payments[given].minor for name, given in _AMOUNTS if given in payments}
+    return MethodRule.objects.create(
+        currency=payments.get("currency", ""), method=method, made_by_actor="x", made_at=NOW, reason="x",
+        **amounts, **over,
+    )  # fmt: skip
+
+
+_AMOUNTS = (("from", "lowest"), ("below", "below"))
+
+
+@pytest.mark.parametrize(("method", "payments"), PAYABLE)
+def test_a_rule_that_can_pay_something_is_made(method: str, payments: dict[str, Any]) -> None:
+    rule = add(method, **payments)
+    choosing.end(rule.pk, reason="over", actor="user:ann", now=NOW)
+    directly(method, payments)
+
+
+@pytest.mark.parametrize(("method", "payments", "field", "why", "constraint"), NEVER)
+def test_a_rule_that_could_never_pay_is_refused_also_by_the_database(
+    method: str, payments: dict[str, Any], field: str, why: str, constraint: str
+) -> None:
+    with pytest.raises(RuleRefused, match=f"could never pay: .*{why}") as refusal:
+        add(method, **payments)
+    assert refusal.value.field == field
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        directly(method, payments)
+
+
+def test_the_database_knows_the_currencies() -> None:
+    with pytest.raises(IntegrityError, match="rails_methodrule"), transaction.atomic():
+        directly("wire", {"currency": "XXX"})
+
+
+def test_a_rule_of_before_that_could_never_pay_can_be_ended() -> None:
+    over = {"ended_at": NOW, "ended_by_actor": "user:ann", "ended_reason": "it could never pay"}
+    for method, payments, *_ in NEVER:
+        assert directly(method, payments, **over).ended_at == NOW
+
+
+def test_a_wire_needs_an_account_in_the_currency(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.WIRE = SimpleNamespace(accounts={"EUR": object()})
+    monkeypatch.setitem(registry._RAILS, SettlementProvider.WIRE, WireRail())
+    add("wire", currency="EUR")
+    add("wire")
+    with pytest.raises(RuleRefused, match="could never pay: there is no account in USD to wire from") as refusal:
+        add("wire", currency="USD")
+    assert refusal.value.field == "currency"
 
 
 def test_making_and_ending_need_a_reason() -> None:

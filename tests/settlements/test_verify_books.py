@@ -7,8 +7,7 @@ from pytest_django import Settings
 from rails.models import JournalEntry, RailAttempt
 from settlements import audit, lifecycle, release
 from settlements.lifecycle import Move
-from settlements.models import AuditEvent, Checkpoint, MilestoneSettlement, OfficeEvent, PaymentIntent
-from settlements.proof import publishing
+from settlements.models import AuditEvent, MilestoneSettlement, OfficeEvent, PaymentIntent
 from settlements.statuses import SettlementStatus as S
 from settlements.verification.intents import derived_status
 from tests.factories import (
@@ -40,13 +39,11 @@ class TestWhatIsSound:
         assert [int(line.split()[0]) for line in lines[:-1]] == [
             AuditEvent.objects.count(),
             OfficeEvent.objects.count(),
-            Checkpoint.objects.count(),
             MilestoneSettlement.objects.count(),
             JournalEntry.objects.count(),
             MilestoneSettlement.objects.filter(status__in=["APPROVED", "SETTLED"]).count(),
             RailAttempt.objects.count(),
             PaymentIntent.objects.count(),
-            len(list(publishing.copies())),
         ]
 
     def test_a_decision_made_stricter_by_the_sweep_is_proven(self, db: None, settings: Settings) -> None:
