@@ -44,6 +44,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
+    "checkpoint": {
+        "task": "settlements.checkpoint",
+        "schedule": timedelta(seconds=settings.CHAINPAY_CHECKPOINT_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_CHECKPOINT_SECONDS, 60)},
+    },
     "digest": {
         "task": "compliance.digest",
         "schedule": timedelta(seconds=settings.CHAINPAY_DIGEST_SECONDS),

@@ -9,7 +9,7 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from chainpay import ach, encryption_keys, mail, stripe_settings, wire
+from chainpay import ach, checkpoint_keys, encryption_keys, mail, stripe_settings, wire
 from chainpay.embedded import paths
 from rails.ach.configuration import AchConfiguration
 from rails.money import EXPONENTS, Money, MoneyError
@@ -60,6 +60,10 @@ class Environment:
     evidence_max_bytes: int
     exports_dir: Path
     export_streams: int
+    checkpoint_key: bytes
+    checkpoint_former_keys: list[bytes]
+    checkpoint_seconds: int
+    checkpoints_dir: Path
     chainfreight_url: str
     chainfreight_timeout_seconds: int
     idle_minutes: int
@@ -121,6 +125,13 @@ def read(base_dir: Path) -> Environment:
         exports_dir=_private_dir(env, "CHAINPAY_EXPORTS_DIR", var, "exports"),
         # Each holds a thread of the web process until its client has taken it; the server has two (ADR 0061).
         export_streams=_integer(env, "CHAINPAY_EXPORT_STREAMS", 1, 1, 64),
+        # Beside the servers' own data a key of their own is made; with a database of yours the key is yours too.
+        checkpoint_key=checkpoint_keys.private(
+            env.str("CHAINPAY_CHECKPOINT_KEY", default="") or _made_key(var, made=demo or not database_url)
+        ),
+        checkpoint_former_keys=checkpoint_keys.former(env.str("CHAINPAY_CHECKPOINT_FORMER_KEYS", default="")),
+        checkpoint_seconds=_integer(env, "CHAINPAY_CHECKPOINT_SECONDS", 3_600, 10, 86_400),
+        checkpoints_dir=_private_dir(env, "CHAINPAY_CHECKPOINTS_DIR", var, "checkpoints"),
         chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
         chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
         idle_minutes=_integer(env, "CHAINPAY_IDLE_MINUTES", 30, 1, 24 * 60),
@@ -215,14 +226,19 @@ def _secret_key(env: environ.Env, var: Path, *, embedded: bool) -> str:
         return key
     if not embedded:
         raise ImproperlyConfigured("SECRET_KEY must be set when DATABASE_URL is.")
-    return _kept_key(var / "secret_key")
+    return _kept_key(var / "secret_key", secrets.token_urlsafe(50))
 
 
-def _kept_key(file: Path) -> str:
+def _made_key(var: Path, *, made: bool) -> str:
+    """The key that signs checkpoints, made once and kept under var/; nothing where none is to be made."""
+    return _kept_key(var / "checkpoint_key", checkpoint_keys.new()) if made else ""
+
+
+def _kept_key(file: Path, new_key: str) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(file, "x", opener=_private) as new:
-            new.write(secrets.token_urlsafe(50))
+            new.write(new_key)
     except FileExistsError:
         pass
     return file.read_text()

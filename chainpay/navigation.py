@@ -142,6 +142,8 @@ SIDEBAR: Final = {
                 _list("Audit events", "settlements", "auditevent", "history"),
                 _list("Exports", "settlements", "export", "file_download"),
                 _list("Office events", "settlements", "officeevent", "work_history"),
+                _list("Checkpoints", "settlements", "checkpoint", "task"),
+                _list("Chain heads", "settlements", "checkpointhead", "link"),
                 _list("Approvals", "settlements", "approval", "verified_user"),
                 _list("Holds", "settlements", "hold", "front_hand"),
                 _list("Recipient edits", "rails", "recipientedit", "manage_history"),

@@ -13,6 +13,7 @@ class SettlementsConfig(AppConfig):
 
     def ready(self) -> None:
         from settlements.exports import audit_trail, journal, rail_attempts, settlement_lines  # noqa: F401
+        from settlements.proof import keys  # noqa: F401
 
         post_migrate.connect(_keep_limits, sender=self)
 

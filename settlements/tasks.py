@@ -13,6 +13,7 @@ from rails import reconciling, registry
 from rails.base import Reconcilable, RemoteRail
 from settlements import deliveries, release, reprocessing, submitting
 from settlements.exports import background
+from settlements.proof import checkpoints, publishing
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,13 @@ def export() -> dict[str, int]:
     left = background.sweep(now=timezone.now())
     made = background.make_all(clock=timezone.now)
     return {"left": left, "made": made, "expired": background.clear(now=timezone.now())}
+
+
+@shared_task(name="settlements.checkpoint")  # type: ignore[untyped-decorator]
+def checkpoint() -> dict[str, int]:
+    """Signs where every audit chain stands, if any has grown, and publishes what is not published yet."""
+    made = checkpoints.make(now=timezone.now())
+    return {"made": int(made is not None), "published": publishing.publish()}
 
 
 @contextmanager

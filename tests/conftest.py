@@ -1,11 +1,16 @@
 """What every test stands on."""
 
+import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django import Settings
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,6 +27,14 @@ def flush_passes_the_truncate_guards() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", execute_sql_flush)
         yield
+
+
+@pytest.fixture(autouse=True)
+def checkpoints_dir(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the checkpoints of one test are published; made by whoever publishes."""
+    place: Path = tmp_path_factory.getbasetemp() / f"checkpoints-{next(_NUMBERS)}"
+    settings.CHAINPAY_CHECKPOINTS_DIR = place
+    return place
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 Tests, checks and measurements run here: whatever the shell exports for production or a demo does not reach them.
 """
 
+import base64
 import os
 import secrets
 import sys
@@ -46,6 +47,7 @@ def surroundings(*, var: Path, database: str | None = None, redis: str | None = 
         "DATABASE_URL": database or paths.postgres_url(var),
         "REDIS_URL": redis or paths.redis_url(var),
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "CHAINPAY_CHECKPOINT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
 
 

@@ -2,6 +2,7 @@
 
 from settlements.models.api_key import ApiKey
 from settlements.models.audit_event import AuditEvent
+from settlements.models.checkpoint import Checkpoint, CheckpointHead
 from settlements.models.event_source import EventSource, SourceSecret
 from settlements.models.export import Export, ExportState
 from settlements.models.four_eyes_limit import FourEyesLimit
@@ -16,6 +17,8 @@ __all__ = [
     "ApiKey",
     "Approval",
     "AuditEvent",
+    "Checkpoint",
+    "CheckpointHead",
     "Delivery",
     "EventSource",
     "Export",

@@ -7,6 +7,7 @@ from django.db import transaction
 from settlements import office_log
 from settlements.models import Export
 from settlements.office_log import OfficeAction, OfficeDraft
+from settlements.proof import checkpoints
 
 
 def office_rows(now: datetime) -> None:
@@ -38,3 +39,4 @@ def office_rows(now: datetime) -> None:
         finished_at=now,
         expires_at=now,
     )
+    assert checkpoints.make(now=now)

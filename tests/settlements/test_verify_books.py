@@ -7,7 +7,8 @@ from pytest_django import Settings
 from rails.models import JournalEntry, RailAttempt
 from settlements import audit, lifecycle, release
 from settlements.lifecycle import Move
-from settlements.models import AuditEvent, MilestoneSettlement, OfficeEvent, PaymentIntent
+from settlements.models import AuditEvent, Checkpoint, MilestoneSettlement, OfficeEvent, PaymentIntent
+from settlements.proof import publishing
 from settlements.statuses import SettlementStatus as S
 from settlements.verification.intents import derived_status
 from tests.factories import (
@@ -39,11 +40,13 @@ class TestWhatIsSound:
         assert [int(line.split()[0]) for line in lines[:-1]] == [
             AuditEvent.objects.count(),
             OfficeEvent.objects.count(),
+            Checkpoint.objects.count(),
             MilestoneSettlement.objects.count(),
             JournalEntry.objects.count(),
             MilestoneSettlement.objects.filter(status__in=["APPROVED", "SETTLED"]).count(),
             RailAttempt.objects.count(),
             PaymentIntent.objects.count(),
+            len(list(publishing.copies())),
         ]
 
     def test_a_decision_made_stricter_by_the_sweep_is_proven(self, db: None, settings: Settings) -> None:
