@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 
 from celery import Celery
+from celery.schedules import crontab
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
@@ -48,6 +49,12 @@ app.conf.beat_schedule = {
         "task": "settlements.checkpoint",
         "schedule": timedelta(seconds=settings.CHAINPAY_CHECKPOINT_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_CHECKPOINT_SECONDS, 60)},
+    },
+    # Every hour, for a night that was missed or broke off; what is done is not done again.
+    "verify_books": {
+        "task": "settlements.verify_books",
+        "schedule": crontab(minute=20),
+        "options": {"expires": 3000},
     },
     "digest": {
         "task": "compliance.digest",

@@ -144,6 +144,7 @@ SIDEBAR: Final = {
                 _list("Office events", "settlements", "officeevent", "work_history"),
                 _list("Checkpoints", "settlements", "checkpoint", "task"),
                 _list("Chain heads", "settlements", "checkpointhead", "link"),
+                _list("Verifications", "settlements", "bookscheck", "rule"),
                 _list("Approvals", "settlements", "approval", "verified_user"),
                 _list("Holds", "settlements", "hold", "front_hand"),
                 _list("Recipient edits", "rails", "recipientedit", "manage_history"),

@@ -8,7 +8,7 @@ from django.db import connection
 
 from compliance import queue_sql
 from compliance.queries import overdue_before
-from settlements import bank_work, work
+from settlements import bank_work, books_checks, work
 
 _COUNT = f"""
     SELECT count(*), count(*) FILTER (WHERE {queue_sql.OVERDUE}),
@@ -17,7 +17,7 @@ _COUNT = f"""
             WHERE h.lifted_at IS NULL AND s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
            (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED}),
            (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED'),
-           {work.COUNT} + {bank_work.COUNT}
+           {work.COUNT} + {bank_work.COUNT} + {books_checks.COUNT}
     FROM settlements_milestonesettlement s WHERE {queue_sql.WAITS}
 """
 
@@ -26,7 +26,7 @@ _COUNT = f"""
 class Counters:
     """How many wait for people, how many of these beyond the target and how many with this person; how many are on
     hold; how many release by themselves when their time has come; how many destinations wait to be confirmed; how much
-    of the money at providers, and of the banks' files, people have to look at."""
+    of the money at providers, of the banks' files and of the books people have to look at."""
 
     waiting: int
     overdue: int
@@ -40,5 +40,5 @@ class Counters:
 def counts(user: AbstractBaseUser | AnonymousUser, now: datetime) -> Counters:
     """What the lists of the review queue hold at this moment; `mine` is what waits and is assigned to the user."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"user": user.pk, "overdue_before": overdue_before(now)})
+        cursor.execute(_COUNT, {"user": user.pk, "overdue_before": overdue_before(now), "now": now})
         return Counters(*cursor.fetchone())

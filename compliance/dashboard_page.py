@@ -14,6 +14,7 @@ from compliance.dashboard import Day, Due, Flow, Stuck, Waiting
 from compliance.dashboard_charts import Chart, Series, columns, stacked_rows
 from compliance.pages import may
 from rails.money import EXPONENTS, Money
+from settlements import books_checks
 from settlements.permissions import Permission
 from settlements.statuses import RiskTier
 
@@ -31,10 +32,12 @@ class StuckLine:
 
 def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What django-unfold adds to the index: nothing for those who may not read the queue."""
+    now = timezone.now()
     context["title"] = "Overview"
+    if request.user.has_perm("settlements.view_bookscheck"):
+        context["books_alarm"] = books_checks.alarm(now=now)
     if not may(request, Permission.READ_QUEUE):
         return context
-    now = timezone.now()
     waiting, days, due = dashboard.waiting(now=now), dashboard.days(now=now), dashboard.due(now=now)
     return {
         **context,

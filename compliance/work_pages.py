@@ -19,7 +19,7 @@ from compliance.work_acts import WORK_ACTS, WorkAct
 from compliance.work_cases import Case
 from compliance.work_forms import WorkFilterForm
 from rails.registry import provider_of
-from settlements import approvals, bank_work, work
+from settlements import approvals, bank_work, books_checks, work
 from settlements.bank_work import BankWork
 from settlements.locks import SettlementNotFound
 from settlements.objections import TO_RESOLVE
@@ -45,7 +45,11 @@ def list_view(request: HttpRequest) -> HttpResponse:
     require(request, Permission.READ_QUEUE)
     given = filled(request.GET)
     form = WorkFilterForm(given)
-    context: dict[str, Any] = {"title": "Work list", "now": timezone.now(), "form": form, "query": given.urlencode()}
+    now = timezone.now()
+    alarm = books_checks.alarm(now=now)
+    context: dict[str, Any] = {
+        "title": "Work list", "now": now, "form": form, "query": given.urlencode(), "books_alarm": alarm,
+    }  # fmt: skip
     if not form.is_valid():
         faults = [str(fault) for errors in form.errors.values() for fault in errors]
         return render(request, "work_list.html", {**context, "faults": faults}, status=400)

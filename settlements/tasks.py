@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from rails import reconciling, registry
 from rails.base import Reconcilable, RemoteRail
-from settlements import deliveries, release, reprocessing, submitting
+from settlements import books_checks, deliveries, release, reprocessing, submitting
 from settlements.exports import background
 from settlements.proof import checkpoints, publishing
 
@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 MOST_BATCHES = 1_000
 # Well below the broker's visibility timeout: a message is not given to a second worker meanwhile.
 EXPORT_SECONDS = 30 * 60
+VERIFY_SECONDS = 50 * 60
 
 
 @shared_task(name="settlements.sweep")  # type: ignore[untyped-decorator]
@@ -89,6 +90,13 @@ def checkpoint() -> dict[str, int]:
     """Signs where every audit chain stands, if any has grown, and publishes what is not published yet."""
     made = checkpoints.make(now=timezone.now())
     return {"made": int(made is not None), "published": publishing.publish()}
+
+
+@shared_task(name="settlements.verify_books", time_limit=VERIFY_SECONDS)  # type: ignore[untyped-decorator]
+def verify_books() -> str:
+    """Verifies the books once a night; the night's first difference, empty for none or for nothing to do."""
+    check = books_checks.verify_tonight(clock=timezone.now)
+    return "" if check is None else check.difference
 
 
 @contextmanager

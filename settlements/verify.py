@@ -1,11 +1,13 @@
 """Can everything be proven? History, books, settlements and intents against each other, in one snapshot."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 
 from settlements.verification import attempts, books, chain, checkpoints, copies, intents, office, releases, replay
+from settlements.verification.differences import rows_are_told
 
 CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("audit events are chained", chain.check),
@@ -21,31 +23,49 @@ CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
 # What lies outside of the database is compared outside of its snapshot, or what is made meanwhile would be missing.
 BESIDE: tuple[tuple[str, Callable[[], int]], ...] = (("published checkpoints are those stored", copies.check),)
 
+# Hears the name of the check that is under way, and how many rows it has looked at so far.
+Progress = Callable[[str, int], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """A check that found no difference, and how many rows it covered."""
+    """A check that found no difference, how many rows it covered, and how many seconds it took."""
 
     what: str
     count: int
+    seconds: float
 
 
-def everything() -> Iterator[Proven]:
+def everything(*, progress: Progress = lambda what, rows: None) -> Iterator[Proven]:
     """Runs the checks one after the other; raises `differences.Difference` at the first row that contradicts another.
 
     All but the copies outside of the database read one snapshot and write nothing, beside a live system. Inside a
     caller's transaction they see that one.
     """
     if connection.in_atomic_block:
-        yield from _each(CHECKS)
+        yield from _each(CHECKS, progress)
     else:
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield from _each(CHECKS)
-    yield from _each(BESIDE)
+            yield from _each(CHECKS, progress)
+    yield from _each(BESIDE, progress)
 
 
-def _each(checks: Sequence[tuple[str, Callable[[], int]]]) -> Iterator[Proven]:
+def _each(checks: Sequence[tuple[str, Callable[[], int]]], progress: Progress) -> Iterator[Proven]:
     for what, check in checks:
-        yield Proven(what, check())
+        began = time.monotonic()
+        yield Proven(what, _run(what, check, progress), time.monotonic() - began)
+
+
+def _run(what: str, check: Callable[[], int], progress: Progress) -> int:
+    seen = 0
+
+    def tell(rows: int) -> None:
+        nonlocal seen
+        seen += rows
+        progress(what, seen)
+
+    progress(what, 0)
+    with rows_are_told(tell):
+        return check()

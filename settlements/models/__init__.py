@@ -2,6 +2,7 @@
 
 from settlements.models.api_key import ApiKey
 from settlements.models.audit_event import AuditEvent
+from settlements.models.books_check import BooksCheck
 from settlements.models.checkpoint import Checkpoint, CheckpointHead
 from settlements.models.event_source import EventSource, SourceSecret
 from settlements.models.export import Export, ExportState
@@ -17,6 +18,7 @@ __all__ = [
     "ApiKey",
     "Approval",
     "AuditEvent",
+    "BooksCheck",
     "Checkpoint",
     "CheckpointHead",
     "Delivery",

@@ -1,7 +1,8 @@
 """How a check looks: rows read in constant memory, rules that no row may break, and the difference that names one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from django.db import connection
 
 ROWS_AT_A_TIME = 2_000
+
+_told: ContextVar[Callable[[int], None] | None] = ContextVar("told", default=None)
 
 
 class Difference(Exception):
@@ -32,7 +35,25 @@ def rows_of(statement: str) -> Iterator[Iterator[tuple[Any, ...]]]:
     with connection.chunked_cursor() as cursor:
         cursor.execute(statement)
         batches = iter(lambda: cursor.fetchmany(ROWS_AT_A_TIME), [])
-        yield chain.from_iterable(batches)
+        yield chain.from_iterable(_counted(batches))
+
+
+def _counted(batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[list[tuple[Any, ...]]]:
+    tell = _told.get()
+    for batch in batches:
+        yield batch
+        if tell is not None:
+            tell(len(batch))
+
+
+@contextmanager
+def rows_are_told(tell: Callable[[int], None]) -> Iterator[None]:
+    """Within the block `tell` hears of every batch of rows that was looked at: how many they were."""
+    token = _told.set(tell)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def keep(rules: Sequence[Rule]) -> None:

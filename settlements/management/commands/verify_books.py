@@ -1,24 +1,50 @@
 """`manage.py verify_books`: proves history and books, or names the first difference and exits 1."""
 
-from typing import Any
+import time
+from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from settlements import verify
-from settlements.verification.differences import Difference
+from settlements import books_checks
+from settlements.management import integrations
+from settlements.verify import Progress
+
+_SECONDS_BETWEEN: Final = 5.0
 
 
 class Command(BaseCommand):
-    """Prints what was proven, check by check."""
+    """Prints what was proven, check by check, and on stderr how far it is."""
 
     help = "Checks the audit chain, its replay, the books, releases and intents against each other."
     requires_migrations_checks = True
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """`--quiet` for whoever reads the outcome alone."""
+        parser.add_argument("--quiet", action="store_true", help="do not tell on stderr how far it is")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs the checks; CommandError, and so exit code 1, at the first difference."""
-        try:
-            for proven in verify.everything():
-                self.stdout.write(f"{proven.count:>10} {proven.what}")
-        except Difference as difference:
-            raise CommandError(str(difference)) from difference
+        progress: Progress = (lambda what, rows: None) if options["quiet"] else self._progress()
+        check, proven = books_checks.verify_on_record(actor=integrations.actor(), clock=timezone.now, progress=progress)
+        for each in proven:
+            self.stdout.write(f"{each.count:>10} {each.what}")
+        if check.pk is None:
+            self.stderr.write("This database only reads: the run is not on record.")
+        if not check.is_proven:
+            raise CommandError(check.difference)
         self.stdout.write("All is proven.")
+
+    def _progress(self) -> Progress:
+        """Says at once which check begins, and every few seconds how many rows it has looked at."""
+        told_at = time.monotonic()
+
+        def tell(what: str, rows: int) -> None:
+            nonlocal told_at
+            if not rows or time.monotonic() - told_at >= _SECONDS_BETWEEN:
+                told_at = time.monotonic()
+                self.stderr.write(
+                    f"{rows:>10,} rows looked at: {what} ..." if rows else f"           checking: {what} ..."
+                )
+
+        return tell

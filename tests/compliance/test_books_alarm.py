@@ -1,0 +1,70 @@
+"""A difference in the books stands in red where people look first, for all who may look it up."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from compliance.roles import Role
+from settlements.models import BooksCheck
+from tests.compliance.conftest import Staff, logged_in
+
+WORDS = "posting 7: it is in <USD>, but its entry is in JPY"
+
+
+@pytest.fixture
+def found(db: None) -> BooksCheck:
+    at = timezone.now()
+    return BooksCheck.objects.create(
+        actor="beat", started_at=at, finished_at=at, failed_check="journal entries balance", difference=WORDS
+    )
+
+
+def page(client: Client, name: str, *args: Any) -> str:
+    answer = client.get(reverse(name, args=args))
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_reads_it_on_the_front_page_and_the_work_list(role: Role, found: BooksCheck, staff: Staff) -> None:
+    client = logged_in(staff(role))
+    for name in ("admin:index", "admin:compliance_work_list"):
+        html = page(client, name)
+        assert "The books can not be proven" in html
+        assert "posting 7: it is in &lt;USD&gt;, but its entry is in JPY" in html
+        assert 'role="alert"' in html
+        assert reverse("admin:settlements_bookscheck_change", args=[found.pk]) in html
+
+
+def test_it_is_gone_after_a_later_run_that_proved_them(found: BooksCheck, staff: Staff) -> None:
+    later = found.started_at + timedelta(seconds=1)
+    BooksCheck.objects.create(actor="command:ops", started_at=later, finished_at=later)
+    assert "The books can not be proven" not in page(logged_in(staff(Role.AUDITOR)), "admin:index")
+
+
+def test_it_is_counted_beside_the_work_list(found: BooksCheck, staff: Staff) -> None:
+    assert '<span class="cp-badge cp-alarm">1</span>' in page(logged_in(staff(Role.AUDITOR)), "admin:index")
+
+
+def test_nights_that_were_missed_are_told(db: None, staff: Staff) -> None:
+    long_ago = timezone.now() - timedelta(hours=40)
+    BooksCheck.objects.create(actor="beat", started_at=long_ago, finished_at=long_ago)
+    html = page(logged_in(staff(Role.AUDITOR)), "admin:index")
+    assert "The books were not verified" in html
+    assert "Nobody has verified the books since" in html
+
+
+def test_the_list_says_what_each_run_found(found: BooksCheck, staff: Staff) -> None:
+    client = logged_in(staff(Role.AUDITOR))
+    html = page(client, "admin:settlements_bookscheck_changelist")
+    assert "Difference" in html
+    assert "posting 7" in html
+    row = page(client, "admin:settlements_bookscheck_change", found.pk)
+    assert "journal entries balance" in row
+    for outcome, shown in (("difference", True), ("broken", False), ("proven", False)):
+        answer = client.get(reverse("admin:settlements_bookscheck_changelist"), {"outcome": outcome})
+        assert ("posting 7" in answer.content.decode()) == shown
