@@ -134,6 +134,7 @@ SIDEBAR: Final = {
                 _list("Items of the bank", "rails", "achinbounditem", "assignment_return"),
                 _list("Troubles of inboxes", "rails", "inboxtrouble", "sync_problem"),
                 _list("Decisions on files", "rails", "bankfiledealing", "task_alt"),
+                _list("Verdicts on lost files", "rails", "fileverdict", "gavel"),
             ],
         },
         {

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from compliance import ach_acts, recent
 from compliance.ach_acts import UploadForm
+from compliance.lost_file_acts import OF_LOST
 from compliance.pages import may
 from compliance.row_acts import ActingAdmin
 from compliance.uploads import LARGEST_BANK_FILE
@@ -31,7 +32,7 @@ admin.site.register(AchOutcome, admin_ach.AchOutcomeAdmin)
 class AchFileActs(ActingAdmin, admin_ach.AchFileAdmin):
     """Files that were handed to the bank, which may refuse them."""
 
-    acts = ach_acts.OF_FILE
+    acts = (*ach_acts.OF_FILE, *OF_LOST)
 
 
 @admin.register(AchEntry)

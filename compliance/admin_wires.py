@@ -3,12 +3,13 @@
 from django.contrib import admin
 
 from compliance.ach_acts import OF_QUARANTINED
+from compliance.lost_file_acts import OF_LOST
 from compliance.row_acts import ActingAdmin
 from compliance.wire_acts import OF_WIRE
-from rails.admin_wire import WireAdmin, WireMessageAdmin
-from rails.models import WireEntry, WireMessage
+from rails.admin_wire import WireAdmin, WireFileAdmin, WireMessageAdmin
+from rails.models import WireEntry, WireFile, WireMessage
 
-for registered in (WireEntry, WireMessage):
+for registered in (WireEntry, WireFile, WireMessage):
     admin.site.unregister(registered)
 
 
@@ -17,6 +18,13 @@ class WireActs(ActingAdmin, WireAdmin):
     """Each wire with the bank's words and evidence, and the acts."""
 
     acts = OF_WIRE
+
+
+@admin.register(WireFile)
+class WireFileActs(ActingAdmin, WireFileAdmin):
+    """Files for the bank, which people judge when the outbox has lost one."""
+
+    acts = OF_LOST
 
 
 @admin.register(WireMessage)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 
 from rails import admin_bank_inboxes as admin_bank_inboxes
+from rails import admin_lost_files as admin_lost_files
 from rails import admin_reconciliations as admin_reconciliations
 from rails import admin_stripe as admin_stripe
 from rails import admin_wire as admin_wire

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from rails.ach.payments import CURRENCY
 from rails.admin_columns import COLUMNS, Columns, dealt_with, tag, tags
+from rails.admin_lost_files import FileVerdicts
 from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
 from rails.models import (
     AchEntry,
@@ -43,7 +44,12 @@ _LABELS: Final[Mapping[str, str]] = {standing.value: str(standing.label) for sta
 _COLUMNS: Final[Columns] = {
     **COLUMNS,
     "state": tags(
-        {AchFileState.STAGED: "cp-held", AchFileState.HANDED_OVER: "cp-low", AchFileState.REFUSED: "cp-alarm"}
+        {
+            AchFileState.STAGED: "cp-held",
+            AchFileState.HANDED_OVER: "cp-low",
+            AchFileState.REFUSED: "cp-alarm",
+            AchFileState.NEVER_SENT: "cp-alarm",
+        }
     ),
     "purpose": tags({AchFilePurpose.REVERSALS: "cp-held"}),
     "fate": tags(_FATES),
@@ -178,10 +184,11 @@ class AchFileAdmin(ReadOnlyAdmin):
     search_help_text = "A part of the name, or a whole SHA-256"
     fields: ClassVar[Any] = [
         "name", "state", "purpose", window, "effective_entry_date", "id_modifier", entries_of, "entry_hash",
-        debits_of, credits_of, "sha256", "created_at", "handed_over_at", "settled_at", "refused_at",
-        "refused_by_actor", "refused_reason",
+        debits_of, credits_of, "sha256", "created_at", "lost_at", "lost_words", "handed_over_at",
+        "settled_at", "refused_at", "refused_by_actor", "refused_reason",
     ]  # fmt: skip
     readonly_fields = fields
+    inlines: ClassVar[Any] = [FileVerdicts]
 
 
 class AchEntryAdmin(ReadOnlyAdmin):

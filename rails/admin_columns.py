@@ -63,7 +63,7 @@ COLUMNS: Final[Columns] = {
     "applied": tags({"CONTRADICTED": "cp-alarm"}),
     "code": in_words,
     "rail": in_words,
-    "actor": actor,
+    **dict.fromkeys(("actor", "proposed_actor", "confirmed_actor", "taken_back_actor"), actor),
     "created_by": actor,
     "changes": listed,
     "payouts_enabled": lambda on: tag(yes_or_no(on), "" if on else "cp-alarm"),

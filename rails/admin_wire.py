@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from rails.admin_columns import COLUMNS, Columns, dealt_with, minute, tag, tags
+from rails.admin_lost_files import FileVerdicts
 from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.models import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 from rails.money import Money
@@ -25,7 +26,13 @@ _COLUMNS: Final[Columns] = {
     **COLUMNS,
     "word": tags(_LOOKS),
     "proposes": tags(_LOOKS),
-    "state": tags({WireFileState.STAGED: "cp-medium", WireFileState.HANDED_OVER: "cp-low"}),
+    "state": tags(
+        {
+            WireFileState.STAGED: "cp-medium",
+            WireFileState.HANDED_OVER: "cp-low",
+            WireFileState.NEVER_SENT: "cp-alarm",
+        }
+    ),
     "sha256": lambda digest: format_html('<code class="cp-break">{}</code>', digest),
 }
 
@@ -74,6 +81,8 @@ def stands(row: Any) -> SafeString:
         return tag("Returned" if whole else f"Returned: {Money(row.back, row.currency)}", "cp-alarm")
     if row.decided:
         return tag(in_words(row.decided), _LOOKS[row.decided])
+    if row.file.state == WireFileState.NEVER_SENT:
+        return tag("Never sent", "cp-alarm")
     if row.file.handed_over_at is None:
         return tag("Not at the bank yet", "cp-medium")
     waited = datetime.now(UTC) - row.file.handed_over_at
@@ -193,9 +202,10 @@ class WireFileAdmin(ReadOnlyAdmin):
     search_help_text = "A whole file name or message id"
     fields: ClassVar[Any] = [
         "name", "message_id", "state", wires_of, amount, "execution_date", "window_opens", "created_at",
-        "handed_over_at", "sha256",
+        "handed_over_at", "lost_at", "lost_words", "sha256",
     ]  # fmt: skip
     readonly_fields = fields
+    inlines = [FileVerdicts]
 
 
 class Quarantined(admin.SimpleListFilter):

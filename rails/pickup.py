@@ -43,7 +43,14 @@ class Kept(StrEnum):
 
 
 class Later(Exception):
-    """Raised by whoever takes a file in that can not be taken in yet; it is read again with the next look."""
+    """Raised by whoever takes a file in that can not be taken in yet; it is read again with the next look.
+
+    `about`: what it speaks of, all of it, by the caller's ids.
+    """
+
+    def __init__(self, detail: str, *, about: frozenset[int]) -> None:
+        super().__init__(detail)
+        self.about = about
 
 
 class InboxUnusable(Exception):
@@ -64,17 +71,20 @@ class Picked:
 class PickedUp:
     """What one look came to: how many files were put away, whether some wait, and what went wrong by file name.
 
-    The trouble of the whole inbox has the name "".
+    The trouble of the whole inbox has the name "". `unread`: something was not read, so nobody knows what it says;
+    `spoken_of`: what the files speak of that were read and have to wait.
     """
 
     read: int = 0
     waiting: bool = False
+    unread: bool = False
+    spoken_of: frozenset[int] = frozenset()
     troubles: dict[str, str] = field(default_factory=dict)
 
     @property
-    def nothing_left(self) -> bool:
-        """Whether all that the bank has sent was read."""
-        return not self.waiting and not self.troubles
+    def nothing_unread(self) -> bool:
+        """Whether all that the bank has sent was read, be it that something of it waits to be applied."""
+        return not self.waiting and not self.unread
 
 
 def pick_up(
@@ -91,8 +101,14 @@ def pick_up(
             look.read_all(box, taken)
     except InboxUnusable as error:
         logger.error("Inbox %s: %s", inbox, error)
-        look.troubles[""] = str(error)
-    return PickedUp(read=look.read, waiting=look.waiting, troubles=look.troubles)
+        look.unread, look.troubles[""] = True, str(error)
+    return PickedUp(
+        read=look.read,
+        waiting=look.waiting,
+        unread=look.unread,
+        spoken_of=frozenset(look.spoken_of),
+        troubles=look.troubles,
+    )
 
 
 @contextmanager
@@ -122,7 +138,8 @@ class _Look:
 
     def __init__(self, take_in: Callable[[Picked], Kept], largest: int, whole_after: float) -> None:
         self.take_in, self.largest, self.whole_after = take_in, largest, whole_after
-        self.read, self.waiting = 0, False
+        self.read, self.waiting, self.unread = 0, False, False
+        self.spoken_of: set[int] = set()
         self.troubles: dict[str, str] = {}
 
     def take(self, box: int, taken: int) -> None:
@@ -188,13 +205,14 @@ class _Look:
             yield
         except Later as later:
             logger.warning("Bank file %r waits: %s", name, later)
+            self.spoken_of |= later.about
             self.troubles[name] = str(later)
         except OSError as error:
             logger.error("Bank file %r can not be read or put away: %s", name, error.strerror)
-            self.troubles[name] = f"it can not be read or put away: {error.strerror}"
+            self.unread, self.troubles[name] = True, f"it can not be read or put away: {error.strerror}"
         except Exception:  # not swallowed: logged whole, told to people, and met again by the next look
             logger.exception("Bank file %r failed", name)
-            self.troubles[name] = "reading it failed; the log says how"
+            self.unread, self.troubles[name] = True, "reading it failed; the log says how"
 
 
 def _names(directory: int) -> list[str]:

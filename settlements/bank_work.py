@@ -1,4 +1,4 @@
-"""What people have to look at of the banks' files: inboxes in trouble, quarantined files, items that wait."""
+"""What people have to look at of banks' files: lost ones of ours, inboxes in trouble, quarantined ones, items."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,18 @@ MOST: Final = 50
 _FOR_PEOPLE = """
     SELECT 'INBOX' AS kind, t.rail, t.id, t.name, t.words, t.began_at AS since FROM rails_inboxtrouble t
     WHERE t.ended_at IS NULL
+    UNION ALL
+    SELECT 'LOST', 'ACH', f.id, f.name,
+           f.lost_words || coalesce('. Waits for another person to confirm: ' || v.proposed_actor || ' says that '
+           || CASE v.verdict WHEN 'NEVER_SENT' THEN 'the bank never got it' ELSE 'the bank has it' END, ''), f.lost_at
+    FROM rails_achfile f LEFT JOIN rails_fileverdict v ON v.ach_file_id = f.id AND v.taken_back_at IS NULL
+    WHERE f.state = 'STAGED' AND f.lost_at IS NOT NULL
+    UNION ALL
+    SELECT 'LOST', 'WIRE', f.id, f.name,
+           f.lost_words || coalesce('. Waits for another person to confirm: ' || v.proposed_actor || ' says that '
+           || CASE v.verdict WHEN 'NEVER_SENT' THEN 'the bank never got it' ELSE 'the bank has it' END, ''), f.lost_at
+    FROM rails_wirefile f LEFT JOIN rails_fileverdict v ON v.wire_file_id = f.id AND v.taken_back_at IS NULL
+    WHERE f.state = 'STAGED' AND f.lost_at IS NOT NULL
     UNION ALL
     SELECT 'QUARANTINED', 'ACH', f.id, f.name, 'Line ' || (f.faults->0->>'line') || ': ' || (f.faults->0->>'reason'),
            f.read_at FROM rails_achinboundfile f

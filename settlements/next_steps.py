@@ -63,6 +63,11 @@ _BY_KIND: Final[Mapping[WorkKind, str]] = MappingProxyType(
 
 _OF_BANK: Final[Mapping[BankWorkKind, str]] = MappingProxyType(
     {
+        BankWorkKind.LOST: (
+            "Nobody knows whether the bank has it, so it is neither sent again nor paid another way. If the disk of "
+            "the outbox can be brought back, it goes on by itself. Else ask the bank whether it has a file of this "
+            "name and total; one person records what it says, and another confirms that."
+        ),
         BankWorkKind.INBOX: (
             "It is tried again by itself, and leaves this list once it is read. Until then nobody knows what the bank "
             "says in it. Have the directory or the file put right."

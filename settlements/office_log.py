@@ -27,6 +27,9 @@ class OfficeAction(StrEnum):
     DIFFERENCE_RESOLVED = "difference_resolved"
     DOSSIER_MADE = "dossier_made"
     AUDIT_ARCHIVED = "audit_archived"
+    LOST_FILE_PROPOSED = "lost_file_proposed"
+    LOST_FILE_CONFIRMED = "lost_file_confirmed"
+    LOST_FILE_TAKEN_BACK = "lost_file_taken_back"
 
 
 # One at a time: held until the transaction ends, so that the next writer sees this one's row.

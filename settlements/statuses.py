@@ -145,6 +145,7 @@ class WorkKind(StrEnum):
 class BankWorkKind(StrEnum):
     """What of the banks' files people have to look at, the gravest first."""
 
+    LOST = "LOST"
     INBOX = "INBOX"
     QUARANTINED = "QUARANTINED"
     ITEM = "ITEM"

@@ -8,15 +8,14 @@ from typing import Final
 
 from django.db import transaction
 
-from rails import handover
+from rails import handover, staged_files
 from rails.ach import numbers, reader, writer
 from rails.ach.calendar import Window
 from rails.ach.codes import AccountType, Direction, ServiceClass, transaction_code
 from rails.ach.configuration import AchConfiguration
 from rails.ach.payments import Payment
 from rails.ach.writer import MAX_ENTRY_MINOR, NewBatch, NewEntry, NewFile
-from rails.base import SettlementProvider
-from rails.models import AchEntry, AchEntryKind, AchFile, AchFilePurpose, AchFileState, RailSwitch
+from rails.models import AchEntry, AchEntryKind, AchFile, AchFilePurpose
 
 logger = logging.getLogger(__name__)
 
@@ -98,35 +97,17 @@ def make(
     return file
 
 
-def finish(configuration: AchConfiguration, file: AchFile, *, now: datetime) -> None:
-    """Hands the file over if that has not been done; any number of times, by any number of processes.
-
-    Raises HandOverError.
-    """
-    if file.state != AchFileState.STAGED:
-        return
-    if RailSwitch.is_off(SettlementProvider.ACH):
-        raise handover.SwitchedOff("ach")
-    handed = handover.hand_over(configuration.outbox, file.name, file.sha256)
-    changed = AchFile.objects.filter(pk=file.pk, state=AchFileState.STAGED).update(
-        state=AchFileState.HANDED_OVER, handed_over_at=now
-    )
-    file.refresh_from_db()
-    if changed:
-        logger.info("ACH file %s handed over (%s)", file.name, handed.value.lower())
-
-
 def _clear_abandoned(configuration: AchConfiguration) -> None:
-    """Removes files that were staged and whose rows were never written, for they hold account numbers."""
+    """Removes what lies staged and is not to be handed over, for it holds account numbers."""
     old = [
         staged.name
         for staged in handover.staged(configuration.outbox)
         if staged.age > _ABANDONED_AFTER and staged.name.removeprefix(".").startswith(_PREFIX)
     ]
-    known = set(AchFile.objects.filter(name__in=old).values_list("name", flat=True))
+    in_use = staged_files.names_in_use(old)
     for name in old:
-        if name not in known:
-            logger.warning("ACH file %s was never finished and is removed", name)
+        if name not in in_use:
+            logger.warning("ACH file %s is not to be handed over and is removed", name)
             handover.discard(configuration.outbox, name)
 
 

@@ -24,7 +24,7 @@ def read(configuration: AchConfiguration, *, now: datetime, whole_after: float =
         try:
             row, _ = intake.take_in(arrived, now=now, today=today)
         except NotHandedOverYet as waits:
-            raise Later(str(waits)) from waits
+            raise Later(str(waits), about=waits.files) from waits
         return _where(row)
 
     return pickup.pick_up(configuration.inbox, take_in, largest=LARGEST, whole_after=whole_after)

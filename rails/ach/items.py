@@ -34,7 +34,14 @@ _Judged = tuple[AchItemStanding, str, bool]
 
 
 class NotHandedOverYet(Exception):
-    """A file answers one of ours that counts as not handed over; it is read again once that has been put right."""
+    """A file answers one of ours that counts as not handed over; it is read again once that has been put right.
+
+    `files`: all the files of ours that it speaks of.
+    """
+
+    def __init__(self, detail: str, files: frozenset[int]) -> None:
+        super().__init__(detail)
+        self.files = files
 
 
 def items_of(row: AchInboundFile, file: NachaFile, *, now: datetime, today: date) -> list[AchInboundItem]:
@@ -52,7 +59,8 @@ def items_of(row: AchInboundFile, file: NachaFile, *, now: datetime, today: date
         .order_by("pk")
     }
     if any(entry.file.state == AchFileState.STAGED for entry in ours.values()):
-        raise NotHandedOverYet("the file answers one of ours that was not handed over yet")
+        detail = "the file answers one of ours that was not handed over yet"
+        raise NotHandedOverYet(detail, frozenset(entry.file_id for entry in ours.values()))
     return list(_Judging(row, ours, now=now, today=today).items(found))
 
 

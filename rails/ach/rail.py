@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import IntegrityError
 
-from rails import attempts, bank_inboxes
+from rails import attempts, bank_inboxes, staged_files
 from rails.ach import files, inbox, payments, reversals, words
 from rails.ach.configuration import AchConfiguration
 from rails.ach.gathering import Attempt, Gathered, Verdict, gather
@@ -95,8 +95,9 @@ class AchRail(RemoteRail):
         looked = inbox.read(configuration, now=now)
         bank_inboxes.tell_troubles(_ACH, looked.troubles)
         # Silence means that all is well only where the bank could have spoken.
-        if looked.nothing_left:
-            words.assume_settled(configuration, now=now)
+        if looked.nothing_unread:
+            words.assume_settled(configuration, now=now, except_files=looked.spoken_of)
+        words.take_down_what_was_never_sent(now=now)
         return words.unheard(now=now)
 
     def heard(self, told: Sequence[tuple[Notice, Applied]], *, now: datetime) -> None:
@@ -121,7 +122,7 @@ def finish_staged(configuration: AchConfiguration, staged: Mapping[int, AchFile]
     troubles = {}
     for file in staged.values():
         try:
-            files.finish(configuration, file, now=now)
+            staged_files.finish(file, configuration.outbox, now=now)
         except HandOverError as error:
             logger.error("ACH file %s is not handed over: %s", file.name, error)
             troubles[file.pk] = str(error)
@@ -158,6 +159,10 @@ def _answer(
     if entry is None:
         kind, detail = not_made or (OutcomeUnknown, "its entry was not found again")
         return kind(_ACH, instruction.milestone_id, detail)
+    if entry.file.state == AchFileState.NEVER_SENT:
+        return SettlementResult.refused(
+            _ACH, error=f"ACH file {entry.file.name} never reached the bank, two people say"
+        )
     if entry.file_id in not_finished:
         return OutcomeUnknown(_ACH, instruction.milestone_id, not_finished[entry.file_id])
     return SettlementResult.accepted(

@@ -13,6 +13,7 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
+from rails import staged_files
 from rails.ach import files
 from rails.ach.calendar import Window, add_banking_days, next_banking_day
 from rails.ach.configuration import AchConfiguration
@@ -156,7 +157,7 @@ def send_due(configuration: AchConfiguration, *, now: datetime) -> None:
             with_rows=lambda entries: _sent(due, entries),
             now=now,
         )
-        files.finish(configuration, file, now=now)
+        staged_files.finish(file, configuration.outbox, now=now)
     except (HandOverError, NumbersUsedUp, CannotUnseal) as error:
         logger.error("No ACH file of reversals is made: %s", error)
     except IntegrityError:

@@ -11,7 +11,7 @@ from rails.ach.calendar import add_banking_days, last_timely_day
 from rails.ach.configuration import AchConfiguration
 from rails.ach.returns import LONGEST_DEADLINE
 from rails.base import Notice, RailOutcome, SettlementProvider
-from rails.models import AchEntryKind, AchFate, AchFile, AchFilePurpose, AchFileState, AchOutcome
+from rails.models import AchEntry, AchEntryKind, AchFate, AchFile, AchFilePurpose, AchFileState, AchOutcome
 
 _SOURCE: Final = "ach outcome "
 # What each fate of an entry says of the payment.
@@ -108,6 +108,24 @@ def _assume(file: AchFile, *, now: datetime) -> bool:
             cursor.execute(_LOCK, [file.pk])
             cursor.execute(_ASSUME, [f"no return of {file.name}", now, file.pk])
     return True
+
+
+def take_down_what_was_never_sent(*, now: datetime) -> None:
+    """A reversing entry in a file that never reached the bank comes to nothing, as one does that came back."""
+    entries = AchEntry.objects.filter(
+        kind=AchEntryKind.REVERSAL, file__state=AchFileState.NEVER_SENT, outcomes__isnull=True
+    ).select_related("file")
+    with transaction.atomic():
+        write(
+            Word(
+                entry_id=entry.pk,
+                fate=AchFate.RETURNED,
+                source=f"verdict on {entry.file.name}",
+                reason="The file never reached the bank",
+                occurred_at=now,
+            )
+            for entry in entries
+        )
 
 
 def unheard(*, now: datetime) -> list[Notice]:

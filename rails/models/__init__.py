@@ -13,6 +13,7 @@ from rails.models.ach_reversal import AchReversal, ReversalReason
 from rails.models.attempt import AttemptState, RailAttempt
 from rails.models.bank_inbox import BankFileDealing, InboxTrouble
 from rails.models.destination import Destination, DestinationState
+from rails.models.file_verdict import FileVerdict, Verdict
 from rails.models.journal import EntryKind, JournalEntry, Posting
 from rails.models.method_rule import MethodRule
 from rails.models.notice import RailNotice
@@ -52,6 +53,7 @@ __all__ = [
     "DestinationState",
     "DifferenceKind",
     "EntryKind",
+    "FileVerdict",
     "InboxTrouble",
     "JournalEntry",
     "MethodRule",
@@ -72,6 +74,7 @@ __all__ = [
     "StripePayout",
     "StripePayoutPart",
     "StripePayoutStatus",
+    "Verdict",
     "WireAnswer",
     "WireEntry",
     "WireEvidence",

@@ -15,15 +15,19 @@ from rails.models.ach_guards import (
     OUTCOMES_FOLLOW_HANDING_OVER,
 )
 from rails.models.destination import Destination
-from rails.models.guards import Fsm, Guard, append_only, never_removed
+from rails.models.guards import Fsm, Guard, append_only, never_removed, verdict_decides
 
 
 class AchFileState(models.TextChoices):
-    """STAGED: bytes and entries are fixed and the bank may have it. HANDED_OVER: it has it. REFUSED: it took none."""
+    """STAGED: bytes and entries are fixed and the bank may have it. HANDED_OVER: it has it. REFUSED: it took none.
+
+    NEVER_SENT: the outbox lost it, and two people say that the bank never got it.
+    """
 
     STAGED = "STAGED"
     HANDED_OVER = "HANDED_OVER"
     REFUSED = "REFUSED"
+    NEVER_SENT = "NEVER_SENT"
 
 
 class AchFilePurpose(models.TextChoices):
@@ -51,6 +55,8 @@ class AchFile(models.Model):
     debits_minor = models.BigIntegerField()
     credits_minor = models.BigIntegerField()
     created_at = models.DateTimeField()
+    lost_at = models.DateTimeField(null=True, blank=True)
+    lost_words = models.TextField(default="", blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     refused_at = models.DateTimeField(null=True, blank=True)
@@ -79,8 +85,8 @@ class AchFile(models.Model):
             models.CheckConstraint(name="an_ach_file_has_a_digest", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
             models.CheckConstraint(
                 name="an_ach_file_says_when_it_was_handed_over",
-                condition=Q(state="STAGED", handed_over_at__isnull=True, settled_at__isnull=True)
-                | (~Q(state="STAGED") & Q(handed_over_at__isnull=False)),
+                condition=Q(state__in=["STAGED", "NEVER_SENT"], handed_over_at__isnull=True, settled_at__isnull=True)
+                | (Q(state__in=["HANDED_OVER", "REFUSED"], handed_over_at__isnull=False)),
             ),
             models.CheckConstraint(
                 name="a_refused_ach_file_says_why",
@@ -108,8 +114,15 @@ class AchFile(models.Model):
                 field="state",
                 transitions=[
                     (AchFileState.STAGED.value, AchFileState.HANDED_OVER.value),
+                    (AchFileState.STAGED.value, AchFileState.NEVER_SENT.value),
                     (AchFileState.HANDED_OVER.value, AchFileState.REFUSED.value),
                 ],
+            ),
+            Guard(
+                name="a_verdict_decides_what_was_lost",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=verdict_decides("ach_file_id", "ACH file"),
             ),
             Guard(
                 name="entries_sum_to_the_file",

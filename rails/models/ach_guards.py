@@ -7,7 +7,7 @@ def _refuse(sentence: str, *values: str) -> str:
 
 
 _FATE = (
-    "ARRAY['state', 'handed_over_at', 'settled_at', "
+    "ARRAY['state', 'handed_over_at', 'settled_at', 'lost_at', 'lost_words', "
     "'refused_at', 'refused_by_id', 'refused_by_actor', 'refused_reason']"
 )
 
@@ -16,7 +16,7 @@ ONLY_ITS_FATE_FOLLOWS = f"""
     IF (to_jsonb(NEW) - {_FATE}) IS DISTINCT FROM (to_jsonb(OLD) - {_FATE})
         OR (OLD.handed_over_at IS NOT NULL AND NEW.handed_over_at IS DISTINCT FROM OLD.handed_over_at)
         OR (OLD.settled_at IS NOT NULL AND NEW.settled_at IS DISTINCT FROM OLD.settled_at)
-        OR OLD.state = 'REFUSED' THEN
+        OR OLD.state IN ('REFUSED', 'NEVER_SENT') THEN
         {_refuse("ACH file %: what was written stays so", "OLD.name")}
     END IF;
     RETURN NEW;

@@ -72,3 +72,25 @@ def never_removed() -> list[pgtrigger.Trigger]:
             func="RAISE EXCEPTION 'Cannot truncate table %', TG_TABLE_NAME USING ERRCODE = 'check_violation';",
         ),
     ]
+
+
+def verdict_decides(column: str, called: str) -> str:
+    """What may become of a staged file on which people have a verdict, or are to have one: trigger code."""
+    return f"""
+        IF NEW.state = OLD.state THEN
+            RETURN NEW;
+        END IF;
+        IF NEW.state = 'NEVER_SENT' AND NOT EXISTS (
+            SELECT 1 FROM rails_fileverdict v
+            WHERE v.{column} = NEW.id AND v.verdict = 'NEVER_SENT' AND v.confirmed_at IS NOT NULL) THEN
+            RAISE EXCEPTION '{called} %: two people say that it was never sent', OLD.name
+                USING ERRCODE = 'check_violation';
+        END IF;
+        IF NEW.state = 'HANDED_OVER' AND EXISTS (
+            SELECT 1 FROM rails_fileverdict v WHERE v.{column} = NEW.id AND v.taken_back_at IS NULL
+            AND (v.verdict <> 'AT_THE_BANK' OR v.confirmed_at IS NULL)) THEN
+            RAISE EXCEPTION '{called} %: people judge whether the bank has it', OLD.name
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    """

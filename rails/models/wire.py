@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from rails.models.destination import Destination
-from rails.models.guards import Fsm, Guard, append_only, never_removed
+from rails.models.guards import Fsm, Guard, append_only, never_removed, verdict_decides
 from rails.models.wire_guards import (
     A_FILE_TAKES_NO_MORE,
     ENTRIES_SUM_TO_THE_FILE,
@@ -19,10 +19,14 @@ from rails.models.wire_guards import (
 
 
 class WireFileState(models.TextChoices):
-    """STAGED: its bytes and its payments are fixed, and the bank may have it. HANDED_OVER: the bank has it."""
+    """STAGED: its bytes and its payments are fixed, and the bank may have it. HANDED_OVER: the bank has it.
+
+    NEVER_SENT: the outbox lost it, and two people say that the bank never got it.
+    """
 
     STAGED = "STAGED"
     HANDED_OVER = "HANDED_OVER"
+    NEVER_SENT = "NEVER_SENT"
 
 
 class WireFile(models.Model):
@@ -38,6 +42,8 @@ class WireFile(models.Model):
     entry_count = models.IntegerField()
     amount_minor = models.BigIntegerField()
     created_at = models.DateTimeField()
+    lost_at = models.DateTimeField(null=True, blank=True)
+    lost_words = models.TextField(default="", blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -52,10 +58,11 @@ class WireFile(models.Model):
             models.CheckConstraint(name="a_wire_file_has_a_digest", condition=Q(sha256__regex=r"^[0-9a-f]{64}$")),
             models.CheckConstraint(
                 name="a_wire_file_says_when_it_was_handed_over",
-                condition=Q(state="STAGED", handed_over_at__isnull=True)
+                condition=Q(state__in=["STAGED", "NEVER_SENT"], handed_over_at__isnull=True)
                 | Q(state="HANDED_OVER", handed_over_at__isnull=False),
             ),
         ]
+        indexes = [models.Index(fields=["id"], condition=Q(state="STAGED"), name="wire_files_staged")]
         triggers = [
             Guard(
                 name="only_handing_over_follows",
@@ -66,7 +73,16 @@ class WireFile(models.Model):
             Fsm(
                 name="state_follows_the_table",
                 field="state",
-                transitions=[(WireFileState.STAGED.value, WireFileState.HANDED_OVER.value)],
+                transitions=[
+                    (WireFileState.STAGED.value, WireFileState.HANDED_OVER.value),
+                    (WireFileState.STAGED.value, WireFileState.NEVER_SENT.value),
+                ],
+            ),
+            Guard(
+                name="a_verdict_decides_what_was_lost",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=verdict_decides("wire_file_id", "Wire file"),
             ),
             Guard(
                 name="entries_sum_to_the_file",

@@ -6,9 +6,10 @@ def _refuse(sentence: str, *values: str) -> str:
     return f"RAISE EXCEPTION '{sentence}'{arguments} USING ERRCODE = 'check_violation';"
 
 
+_FATE = "ARRAY['state', 'lost_at', 'lost_words', 'handed_over_at']"
+
 ONLY_HANDING_OVER_FOLLOWS = f"""
-    IF (to_jsonb(NEW) - ARRAY['state', 'handed_over_at']) IS DISTINCT FROM
-       (to_jsonb(OLD) - ARRAY['state', 'handed_over_at']) OR OLD.state = 'HANDED_OVER' THEN
+    IF (to_jsonb(NEW) - {_FATE}) IS DISTINCT FROM (to_jsonb(OLD) - {_FATE}) OR OLD.state <> 'STAGED' THEN
         {_refuse("Wire file %: what was written stays so", "OLD.name")}
     END IF;
     RETURN NEW;
@@ -55,6 +56,7 @@ ONE_AT_A_TIME = f"""
     IF EXISTS (
         SELECT 1 FROM rails_wireentry earlier WHERE earlier.milestone_id = NEW.milestone_id
         AND NOT EXISTS (SELECT 1 FROM rails_wireanswer a WHERE a.entry_id = earlier.id AND a.word = 'REFUSED')
+        AND NOT EXISTS (SELECT 1 FROM rails_wirefile f WHERE f.id = earlier.file_id AND f.state = 'NEVER_SENT')
         AND earlier.amount_minor > (
             SELECT COALESCE(sum(a.amount_minor), 0) FROM rails_wireanswer a
             WHERE a.entry_id = earlier.id AND a.word = 'RETURNED')

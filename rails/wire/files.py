@@ -8,9 +8,8 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from rails import handover
-from rails.base import SettlementProvider
-from rails.models import RailSwitch, WireEntry, WireFile, WireFileState
+from rails import handover, staged_files
+from rails.models import WireEntry, WireFile
 from rails.money import Money
 from rails.wire import pain001
 from rails.wire.configuration import WireConfiguration
@@ -73,35 +72,17 @@ def make(configuration: WireConfiguration, window: Window, transfers: Sequence[T
     return file
 
 
-def finish(configuration: WireConfiguration, file: WireFile, *, now: datetime) -> None:
-    """Hands the file over if that has not been done; any number of times, by any number of processes.
-
-    Raises HandOverError.
-    """
-    if file.state == WireFileState.HANDED_OVER:
-        return
-    if RailSwitch.is_off(SettlementProvider.WIRE):
-        raise handover.SwitchedOff("wire")
-    handed = handover.hand_over(configuration.outbox, file.name, file.sha256)
-    changed = WireFile.objects.filter(pk=file.pk, state=WireFileState.STAGED).update(
-        state=WireFileState.HANDED_OVER, handed_over_at=now
-    )
-    file.refresh_from_db()
-    if changed:
-        logger.info("Wire file %s handed over (%s)", file.name, handed.value.lower())
-
-
 def _clear_abandoned(configuration: WireConfiguration) -> None:
-    """Removes files that were staged and whose rows were never written, for they hold account numbers."""
+    """Removes what lies staged and is not to be handed over, for it holds account numbers."""
     old = [
         staged.name
         for staged in handover.staged(configuration.outbox)
         if staged.age > _ABANDONED_AFTER and staged.name.startswith(_PREFIX)
     ]
-    known = set(WireFile.objects.filter(name__in=old).values_list("name", flat=True))
+    in_use = staged_files.names_in_use(old)
     for name in old:
-        if name not in known:
-            logger.warning("Wire file %s was never finished and is removed", name)
+        if name not in in_use:
+            logger.warning("Wire file %s is not to be handed over and is removed", name)
             handover.discard(configuration.outbox, name)
 
 

@@ -8,7 +8,7 @@ from django.db import connection
 
 from rails.attempts import PAID_BEFORE
 from rails.base import Answer, Instruction, NotYet, SettlementProvider, SettlementResult
-from rails.models import Destination, DestinationState, WireWord
+from rails.models import Destination, DestinationState, WireFileState, WireWord
 from rails.money import Money
 from rails.sealing import CannotUnseal
 from rails.wire import pain001
@@ -86,6 +86,8 @@ def _same(attempt: Attempt, before: Money, now: Money) -> Verdict:
 
 def _is_out(known: Known) -> bool:
     """Whether the bank may still pay, or has paid and not returned, something of it."""
+    if known.file.state == WireFileState.NEVER_SENT:
+        return False
     said = list(known.entry.answers.all())
     if any(answer.word == WireWord.REFUSED for answer in said):
         return False

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.db import IntegrityError
 
-from rails import attempts, bank_inboxes
+from rails import attempts, bank_inboxes, staged_files
 from rails.base import (
     Answer,
     Applied,
@@ -20,6 +20,7 @@ from rails.base import (
     SettlementResult,
 )
 from rails.handover import HandOverError
+from rails.models import WireFileState
 from rails.money import Money
 from rails.wire import answers, files, inbox, windows
 from rails.wire.configuration import WireConfiguration
@@ -130,7 +131,7 @@ def _finish(configuration: WireConfiguration, known: Sequence[Known], *, now: da
     troubles = {}
     for file in {each.file.pk: each.file for each in known}.values():
         try:
-            files.finish(configuration, file, now=now)
+            staged_files.finish(file, configuration.outbox, now=now)
         except HandOverError as error:
             logger.error("Wire file %s is not handed over: %s", file.name, error)
             troubles[file.pk] = str(error)
@@ -150,6 +151,9 @@ def _answer(
     if known is None:
         kind, detail = not_made[instruction.amount.currency]
         return kind(_WIRE, instruction.milestone_id, detail)
+    if known.file.state == WireFileState.NEVER_SENT:
+        error = f"wire file {known.file.name} never reached the bank, two people say"
+        return SettlementResult.refused(_WIRE, error=error)
     if known.file.pk in not_finished:
         return OutcomeUnknown(_WIRE, instruction.milestone_id, not_finished[known.file.pk])
     return SettlementResult.accepted(

@@ -149,6 +149,18 @@ SAYINGS = """
         FROM rails_achentry e JOIN rails_achoutcome o ON o.entry_id = e.id WHERE o.said_by_id IS NOT NULL
     UNION ALL SELECT e.milestone_id, w.said_by_id, w.said_at
         FROM rails_wireentry e JOIN rails_wireanswer w ON w.entry_id = e.id WHERE w.word IN ('REFUSED', 'RETURNED')
+    UNION ALL SELECT e.milestone_id, v.proposed_by_id, v.confirmed_at
+        FROM rails_achentry e JOIN rails_fileverdict v ON v.ach_file_id = e.file_id
+        WHERE v.verdict = 'NEVER_SENT' AND v.confirmed_at IS NOT NULL
+    UNION ALL SELECT e.milestone_id, v.confirmed_by_id, v.confirmed_at
+        FROM rails_achentry e JOIN rails_fileverdict v ON v.ach_file_id = e.file_id
+        WHERE v.verdict = 'NEVER_SENT' AND v.confirmed_at IS NOT NULL
+    UNION ALL SELECT e.milestone_id, v.proposed_by_id, v.confirmed_at
+        FROM rails_wireentry e JOIN rails_fileverdict v ON v.wire_file_id = e.file_id
+        WHERE v.verdict = 'NEVER_SENT' AND v.confirmed_at IS NOT NULL
+    UNION ALL SELECT e.milestone_id, v.confirmed_by_id, v.confirmed_at
+        FROM rails_wireentry e JOIN rails_fileverdict v ON v.wire_file_id = e.file_id
+        WHERE v.verdict = 'NEVER_SENT' AND v.confirmed_at IS NOT NULL
 """
 # They have no part in approving the next attempt (ADR 0051).
 SAID_IT_CAME_BACK = f"""EXISTS (

@@ -12,17 +12,25 @@ from django.utils import timezone
 
 from compliance import counters
 from compliance.roles import Role
-from rails import bank_inboxes
+from rails import bank_inboxes, handover
 from rails.ach.configuration import AchConfiguration
 from rails.ach.rail import AchRail
 from rails.base import SettlementProvider
-from rails.models import AchInboundFile, AchInboundItem, BankFileDealing, InboxTrouble, WireMessage
+from rails.models import (
+    AchFile,
+    AchInboundFile,
+    AchInboundItem,
+    BankFileDealing,
+    FileVerdict,
+    InboxTrouble,
+    WireMessage,
+)
 from rails.wire import inbox as wire_inbox
 from rails.wire.rail import WireRail
 from settlements import bank_work
 from settlements.statuses import BankWorkKind as K
 from tests.compliance.conftest import Staff, logged_in
-from tests.rails.ach.bank import MONDAY, configured, sends
+from tests.rails.ach.bank import MONDAY, configured, order, pay, payee, sends
 from tests.rails.ach.samples import bank_file, returned
 from tests.rails.wire.bank import configured as wires_configured
 
@@ -227,3 +235,55 @@ def test_the_list_is_cut_and_says_so(ach: AchConfiguration, finance: Client) -> 
     total, items = bank_work.listed()
     assert (total, len(items)) == (51, 50)
     assert "the first 50 of them below" in text(finance)
+
+
+class TestLostFiles:
+    @pytest.fixture
+    def lost(self, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> AchFile:
+        """A file that was staged, and whose outbox is another one by now."""
+        settings.ACH = configured(tmp_path)
+
+        def dies(*_: Any) -> None:
+            raise handover.OutboxUnusable("the disk does not answer")
+
+        with monkeypatch.context() as dying:
+            dying.setattr(handover, "hand_over", dies)
+            pay(order(1, payee()))
+        shutil.rmtree(settings.ACH.outbox)
+        settings.ACH.outbox.mkdir()
+        AchRail().hear(now=MONDAY)
+        return AchFile.objects.get()
+
+    def test_two_people_judge_it_on_its_page(self, lost: AchFile, staff: Staff, officer: User) -> None:
+        one, other = logged_in(staff(Role.FINANCE, "fiona")), logged_in(staff(Role.FINANCE, "felix"))
+        assert (kinds(), counted(officer)) == ([(K.LOST, "ACH")], 1)
+        assert "Lost before it was handed over" in text(one)
+        assert page(lost) in text(one)
+        for act in ("at_the_bank", "never_sent"):
+            assert f'data-dialog="dialog-{act}"' in text(one, page(lost))
+        assert one.post(page(lost, "never_sent"), {"reason": ""}).status_code == 400
+        assert one.post(page(lost, "never_sent"), {"reason": "They have none of it"}).status_code == 302
+        assert "fiona says that the bank never got it" in text(other).replace("user:", "")
+        own = one.post(page(lost, "confirm_verdict"), {"reason": "So it is"})
+        assert own.status_code == 403
+        assert "another person confirms it" in own.content.decode()
+        assert other.post(page(lost, "confirm_verdict"), {"reason": "They told me too"}).status_code == 302
+        shown = text(other, page(lost))
+        for words in ("Never sent", "The bank never got it", "fiona", "felix", "They told me too"):
+            assert words in shown
+        assert 'data-dialog="dialog-' not in shown
+        assert (kinds(), counted(officer)) == ([], 0)
+        assert other.post(page(lost, "confirm_verdict"), {"reason": "Again"}).status_code == 409
+
+    @pytest.mark.parametrize("role", Role)
+    def test_who_may_not_handle_the_banks_files_judges_none(self, lost: AchFile, staff: Staff, role: Role) -> None:
+        client = logged_in(staff(role))
+        allowed = role in {Role.FINANCE, Role.COMPLIANCE_MANAGER, Role.OPERATIONS}
+        given = {"reason": "They have it", "bank_reference": "BANK-7"}
+        assert client.post(page(lost, "at_the_bank"), given).status_code == (302 if allowed else 403)
+        assert FileVerdict.objects.exists() is allowed
+
+    def test_looking_judges_nothing(self, lost: AchFile, finance: Client) -> None:
+        for act in ("at_the_bank", "never_sent", "confirm_verdict", "take_back_verdict"):
+            finance.get(page(lost, act))
+        assert not FileVerdict.objects.exists()

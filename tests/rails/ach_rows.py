@@ -14,6 +14,7 @@ from rails.models import (
     AchOutcome,
     AchReversal,
     BankFileDealing,
+    FileVerdict,
     InboxTrouble,
 )
 
@@ -69,6 +70,17 @@ def _one_of_each(number: int, now: datetime) -> None:
             **made,
         )
         AchEntry.objects.create(kind="OFFSET", trace_number=f"12104288{100 + number:07}", transaction_code="27", **made)
+    AchFile.objects.filter(pk=file.pk).update(lost_at=now, lost_words="it was never staged in this outbox")
+    FileVerdict.objects.create(
+        ach_file=file,
+        verdict="AT_THE_BANK",
+        bank_reference=f"BANK-{number}",
+        reason="their desk has it",
+        proposed_by=User.objects.earliest("pk"),
+        proposed_actor="user:finance1",
+    )
+    said = {"taken_back_by": User.objects.earliest("pk"), "taken_back_actor": "user:finance1"}
+    FileVerdict.objects.filter(ach_file=file).update(taken_back_reason="it was another file", taken_back_at=now, **said)
     AchFile.objects.filter(pk=file.pk).update(state="HANDED_OVER", handed_over_at=now)
     AchReversal.objects.create(
         entry=entry,

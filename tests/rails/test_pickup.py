@@ -95,7 +95,7 @@ def test_what_comes_under_the_same_name_while_a_file_is_read_is_another_file(inb
 @pytest.mark.parametrize("name", ["x.part", "x.partial", "x.filepart", "x.tmp", ".x"])
 def test_what_says_by_its_name_that_it_is_unfinished_is_passed_over(inbox: Path, name: str) -> None:
     path, reader = put(inbox, b"half", name), Reader()
-    assert reader.look(inbox).nothing_left
+    assert reader.look(inbox).nothing_unread
     assert path.read_bytes() == b"half"
     path.rename(inbox / "x")
     reader.look(inbox)
@@ -189,14 +189,14 @@ def test_one_file_that_can_not_be_read_keeps_no_other_from_its_turn(
     with monkeypatch.context() as denied:
         denied.setattr(os, "open", refuses)
         look = reader.look(inbox)
-    assert look == PickedUp(read=1, troubles={"a": "it can not be read or put away: Permission denied"})
+    assert look == PickedUp(read=1, unread=True, troubles={"a": "it can not be read or put away: Permission denied"})
     assert left(inbox) == ["a"]
 
 
 def test_a_file_that_fails_or_waits_is_read_again_by_the_next_look(inbox: Path) -> None:
     for name in "abc":
         put(inbox, name.encode(), name)
-    errors = {b"a": ZeroDivisionError(), b"b": Later("not yet")}
+    errors = {b"a": ZeroDivisionError(), b"b": Later("not yet", about=frozenset({7}))}
 
     def raises(picked: Picked) -> None:
         if picked.content in errors:
@@ -204,8 +204,13 @@ def test_a_file_that_fails_or_waits_is_read_again_by_the_next_look(inbox: Path) 
 
     reader = Reader(raises)
     look = reader.look(inbox)
-    assert look == PickedUp(read=1, troubles={"a": "reading it failed; the log says how", "b": "not yet"})
-    assert not look.nothing_left
+    assert look == PickedUp(
+        read=1,
+        unread=True,
+        spoken_of=frozenset({7}),
+        troubles={"a": "reading it failed; the log says how", "b": "not yet"},
+    )
+    assert not look.nothing_unread
     assert reader.look(inbox) == PickedUp(read=2)
     assert kept(inbox) == [b"a", b"b", b"c"]
 
@@ -258,7 +263,7 @@ def test_killed_before_any_line_each_file_is_read_and_none_is_lost(inbox: Path) 
         put(inbox, f"{number}".encode(), "same-name")
         killed = killed_before_line(number, [pickup], lambda: Reader().look(inbox))
         put(inbox, f"broken {number}".encode(), "same-name-too")
-        assert Reader().look(inbox).nothing_left
+        assert Reader().look(inbox).nothing_unread
         assert (left(inbox), taken(inbox)) == ([], [])
         if not killed:
             break

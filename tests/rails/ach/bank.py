@@ -123,5 +123,5 @@ def sends(configuration: AchConfiguration, content: bytes, name: str = "returns.
 
 def looked(configuration: AchConfiguration, now: datetime = MONDAY) -> Sequence[AchInboundFile]:
     """The inbox is read; all the files there ever were, the oldest first."""
-    assert inbox.read(configuration, now=now).nothing_left
+    assert inbox.read(configuration, now=now).nothing_unread
     return list(AchInboundFile.objects.order_by("pk"))

@@ -107,7 +107,7 @@ def test_killed_before_any_line_a_file_of_the_bank_is_applied_once(
         wanted.append(number)
         connections.close_all()
         killed = killed_before_line(step * number, [module], partial(_read_inbox, daily, now))
-        assert inbox.read(daily, now=now).nothing_left
+        assert inbox.read(daily, now=now).nothing_unread
         if not killed:
             break
     assert number > 5
