@@ -154,6 +154,7 @@ SIDEBAR: Final = {
         {
             "title": "Books",
             "items": [
+                _list("Daily close", "rails", "closedday", "event_available"),
                 _list("Journal entries", "rails", "journalentry", "menu_book"),
                 _list("Postings", "rails", "posting", "swap_horiz"),
                 _list("Accounts", "rails", "account", "account_balance"),

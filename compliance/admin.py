@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from compliance import admin_ach as admin_ach
+from compliance import admin_days as admin_days
 from compliance import admin_exports as admin_exports  # after the rails, whose journal it extends
 from compliance import admin_rails as admin_rails
 from compliance import admin_staff as admin_staff

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
-from settlements.verification import attempts, books, chain, checkpoints, copies, intents, office, releases, replay
+from settlements.verification import (
+    attempts,
+    books,
+    chain,
+    checkpoints,
+    copies,
+    days,
+    intents,
+    office,
+    releases,
+    replay,
+)
 from settlements.verification.differences import rows_are_told
 
 CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
@@ -15,6 +26,7 @@ CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("checkpoints are signed and their heads stand", checkpoints.check),
     ("settlements replay to what they are", replay.check),
     ("journal entries balance", books.check),
+    ("closed days are what the journal says", days.check),
     ("settlements are out and booked once", releases.check),
     ("attempts at providers are booked and told", attempts.check),
     ("intents are the sum of their parts", intents.check),

@@ -44,6 +44,20 @@ def money(amount: Money) -> str:
 
 
 @register.filter
+def plain(amount: Money) -> str:
+    """An amount without its currency, for a column that has one: `38,400.00`; nothing for none."""
+    return f"{amount.major:,}" if amount.minor else "–"
+
+
+@register.filter
+def balance(amount: Money) -> str:
+    """A balance with its side: `38,400.00 Dr` was debited more than it was credited, `38,400.00 Cr` less."""
+    if not amount.minor:
+        return "–"
+    return f"{abs(amount.major):,} {'Dr' if amount.minor > 0 else 'Cr'}"
+
+
+@register.filter
 def age(since: datetime, now: datetime) -> str:
     """How long something has waited, in its largest unit and the next: `3 d 4 h`, `12 min`."""
     minutes = max((now - since) // timedelta(minutes=1), 0)

@@ -12,6 +12,7 @@ from rails.models.ach_inbound import AchInboundFile, AchInboundItem, AchItemKind
 from rails.models.ach_reversal import AchReversal, ReversalReason
 from rails.models.attempt import AttemptState, RailAttempt
 from rails.models.bank_inbox import BankFileDealing, InboxTrouble
+from rails.models.closed_day import ClosedDay
 from rails.models.destination import Destination, DestinationState
 from rails.models.file_verdict import FileVerdict, Verdict
 from rails.models.journal import EntryKind, JournalEntry, Posting
@@ -49,6 +50,7 @@ __all__ = [
     "AchReversal",
     "AttemptState",
     "BankFileDealing",
+    "ClosedDay",
     "Destination",
     "DestinationState",
     "DifferenceKind",

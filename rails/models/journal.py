@@ -4,7 +4,7 @@ import pgtrigger
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, TruncDate
 
 from rails.models.account import Account
 from rails.models.guards import Guard, append_only
@@ -80,6 +80,18 @@ _SUM_AT_COMMIT = """
     RETURN NULL;
 """
 
+# Of what is written while a day is being closed the lock on the table decides (rails/models/closed_day.py); a snapshot
+# taken before would not see the day that was closed meanwhile.
+_BOOKED_IN_AN_OPEN_DAY = """
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'Entry %: the journal is written in READ COMMITTED', NEW.reference
+            USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT max(c.day) + 1 INTO first_open FROM rails_closedday c;
+    NEW.booked_on := greatest((NEW.posted_at AT TIME ZONE 'UTC')::date, first_open);
+    RETURN NEW;
+"""
+
 # A finished entry is full, so a posting added later is one too many.
 _NO_MORE_THAN_THE_ENTRY = """
     IF EXISTS (
@@ -116,7 +128,10 @@ class EntryKind(models.TextChoices):
 
 
 class JournalEntry(models.Model):
-    """One business fact, booked once: (kind, milestone, attempt, the how-manyth of those). Amounts in minor units."""
+    """One business fact, booked once: (kind, milestone, attempt, the how-manyth of those). Amounts in minor units.
+
+    `booked_on` is the day it counts in: that of `posted_at` in UTC, or the first open one where that is closed.
+    """
 
     reference = models.TextField()
     kind = models.TextField(choices=EntryKind)
@@ -131,6 +146,7 @@ class JournalEntry(models.Model):
     follows = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="followed_by", db_index=False)
     description = models.TextField(default="", blank=True)
     posted_at = models.DateTimeField()
+    booked_on = models.DateField(db_default=TruncDate(Now()), editable=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -186,9 +202,17 @@ class JournalEntry(models.Model):
         ]
         indexes = [
             BrinIndex(fields=["posted_at"], name="entries_by_time"),
+            BrinIndex(fields=["booked_on"], pages_per_range=32, autosummarize=True, name="entries_by_day"),
             models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="entries_that_take_back"),
         ]
         triggers = [
+            Guard(
+                name="booked_in_an_open_day",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                declare=[("first_open", "date")],
+                func=_BOOKED_IN_AN_OPEN_DAY,
+            ),
             Guard(
                 name="links_carry_no_more",
                 when=pgtrigger.Before,

@@ -36,6 +36,7 @@ class AuditEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["created_at"], condition=Q(to_status="RETURNED"), name="returns_by_time"),
+            models.Index(fields=["created_at"], condition=Q(to_status="SETTLED"), name="arrivals_by_time"),
         ]
         triggers = [*guards.append_only(), guards.AUDIT_CHAIN]
 

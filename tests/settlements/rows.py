@@ -1,10 +1,14 @@
 """A row of each model of the back office's own, for tests of every page."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from rails.base import SettlementProvider
+from rails.books import book_fee
+from rails.money import Money
 from settlements import office_log
+from settlements.closing import closing
 from settlements.models import BooksCheck, Export
 from settlements.office_log import OfficeAction, OfficeDraft
 from settlements.proof import checkpoints
@@ -14,6 +18,9 @@ _PROVEN = [{"check": "audit events are chained", "rows": 2, "seconds": "0.1"}]
 
 def office_rows(now: datetime) -> None:
     """One row or more of each."""
+    yesterday = now - timedelta(days=1)
+    book_fee(SettlementProvider.ACH, Money(1_250, "USD"), reference="STATEMENT-1", now=yesterday)
+    closing.close(yesterday.date(), actor="user:finance1", now=now)
     with transaction.atomic():
         for subject in ("settlements", "audit"):
             data = {"rows": 2, "sha256": "0" * 64}

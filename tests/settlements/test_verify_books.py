@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from rails.models import JournalEntry, RailAttempt
+from rails.models import ClosedDay, JournalEntry, RailAttempt
 from settlements import audit, lifecycle, release
 from settlements.lifecycle import Move
 from settlements.models import AuditEvent, Checkpoint, MilestoneSettlement, OfficeEvent, PaymentIntent
@@ -43,6 +43,7 @@ class TestWhatIsSound:
             Checkpoint.objects.count(),
             MilestoneSettlement.objects.count(),
             JournalEntry.objects.count(),
+            ClosedDay.objects.count(),
             MilestoneSettlement.objects.filter(status__in=["APPROVED", "SETTLED"]).count(),
             RailAttempt.objects.count(),
             PaymentIntent.objects.count(),
