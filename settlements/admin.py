@@ -21,6 +21,7 @@ from settlements import admin_exports as admin_exports
 from settlements import admin_inbox as admin_inbox
 from settlements import admin_office as admin_office
 from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
+from settlements.admin_dossier import WithDossier
 from settlements.admin_search import ByIntent, ByShipment
 from settlements.admin_troubles import ByTrouble
 from settlements.models import (
@@ -159,7 +160,7 @@ class AuditInline(RelatedInline):
 
 
 @admin.register(PaymentIntent)
-class PaymentIntentAdmin(ByIntent):
+class PaymentIntentAdmin(WithDossier, ByIntent):
     list_display = [
         "id", amount, "status", "shipment", "recipient", "risk_tier", risk_score, "created_by_actor", "created_at",
     ]  # fmt: skip

@@ -53,7 +53,7 @@ _LEAVES: Final = """
 
 
 def make(*, now: datetime) -> Checkpoint | None:
-    """Signs where every chain stands; None if none has grown since the last time.
+    """Signs where every chain stands; None if none has grown since the last time, which was by this key.
 
     Raises keys.NoKey, and IntegrityError, which names the chain, where one is shorter or another than was signed.
     """
@@ -65,7 +65,7 @@ def make(*, now: datetime) -> Checkpoint | None:
         number, size, before = (last.pk, last.size, bytes(last.hash)) if last else (0, 0, NOTHING_BEFORE)
         with connection.cursor() as cursor:
             cursor.execute(_GROWN, {"number": number + 1, "size": size, "nothing": NOTHING_BEFORE})
-            if not cursor.rowcount:
+            if not cursor.rowcount and (last is None or bytes(last.public_key) == public_key):
                 return None
         tree = Growing()
         with leaves(number + 1) as rows:
