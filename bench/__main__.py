@@ -1,4 +1,4 @@
-"""`make bench`: the floor and the webhook by turns on one PostgreSQL, then the review queue, in one run.
+"""`make bench`: the floor and the webhook by turns on one PostgreSQL, then the review queue and an export, in one run.
 
 `make bench ARGS="--rounds 5"`.
 """
@@ -42,6 +42,7 @@ class Plan:
     settlements: int
     waiting: int
     turns: int
+    exports: int
 
     @property
     def shipments(self) -> int:
@@ -74,6 +75,8 @@ def _measure_review(plan: Plan, database_url: str) -> None:
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environment, check=True)
     numbers = [str(number) for number in (plan.settlements, plan.waiting, plan.turns)]
     subprocess.run([sys.executable, "-m", "bench.review", *numbers], env=environment, check=True)
+    print(flush=True)
+    subprocess.run([sys.executable, "-m", "bench.exports", str(plan.exports)], env=environment, check=True)
 
 
 def _measure(plan: Plan, database_url: str) -> None:
@@ -100,6 +103,7 @@ def _plan() -> Plan:
     parser.add_argument("--settlements", type=int, default=1_000_000, help="for the queue; 0: none (default: 1000000)")
     parser.add_argument("--waiting", type=int, default=10_000, help="of them in the queue (default: 10000)")
     parser.add_argument("--turns", type=int, default=20, help="of each page of the queue (default: 20)")
+    parser.add_argument("--exports", type=int, default=3, help="downloads of all settlements (default: 3)")
     words = parser.parse_args()
     return Plan(
         events=words.events,
@@ -110,6 +114,7 @@ def _plan() -> Plan:
         settlements=words.settlements,
         waiting=words.waiting,
         turns=words.turns,
+        exports=words.exports,
     )
 
 

@@ -23,7 +23,7 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
         "SECRET_KEY": "x" * 50,
     }
     words = ["--events", "24", "--rounds", "1", "--warm-up", "8", "--floor-factor", "1"]
-    words += ["--settlements", "400", "--waiting", "24", "--turns", "2"]
+    words += ["--settlements", "400", "--waiting", "24", "--turns", "2", "--exports", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "bench", *words, "--server=--workers 1"],
         cwd=ROOT,
@@ -43,6 +43,9 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     assert "fsync" in done.stdout
     assert "Review queue: 24 waiting of 400 settlements" in done.stdout
     assert re.search(r"^first page +median +[\d.]+ ms   from +[\d.]+ to +[\d.]+ ms$", done.stdout, re.MULTILINE)
+    assert re.search(r"^export +400 lines +[\d.]+ MB   COPY", done.stdout, re.MULTILINE)
+    assert re.search(r"^ratio +[\d.]+ of COPY, from [\d.]+ to [\d.]+ \(target", done.stdout, re.MULTILINE)
+    assert re.search(r"^memory +-?[\d.]+ MiB more \(target", done.stdout, re.MULTILINE)
     assert re.search(r"the first page takes [\d.]+ times its floor$", done.stdout, re.MULTILINE)
 
 
