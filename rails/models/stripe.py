@@ -181,6 +181,8 @@ class StripePayoutPart(models.Model):
     milestone_id = models.BigIntegerField()
     attempt_number = models.IntegerField()
     told = models.TextField(default="", blank=True)
+    tries = models.IntegerField(default=0, db_default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["id"]

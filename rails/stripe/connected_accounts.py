@@ -10,8 +10,9 @@ from typing import Any, Final
 from django.db import connection
 
 from rails.models import StripeAccount
+from rails.stripe import fields
 from rails.stripe.client import Deadline, StripeClient
-from rails.stripe.failures import CallFailed, NoSuchAccount
+from rails.stripe.failures import CallFailed, Lost, NoSuchAccount
 
 # Who was slow replaces nothing by what is older.
 _LOOKED: Final = """
@@ -55,12 +56,14 @@ def troubled() -> list[str]:
 
 
 def _trouble(shown: Mapping[str, Any]) -> str:
-    """Why nothing should be sent there; empty when it can be."""
+    """Why nothing should be sent there; empty when it can be. Raises Lost for one that makes no sense."""
     capabilities, requirements = shown.get("capabilities") or {}, shown.get("requirements") or {}
-    status = capabilities.get("transfers", "missing")
+    if not isinstance(capabilities, Mapping) or not isinstance(requirements, Mapping):
+        raise Lost("an account of Stripe's that makes no sense: its capabilities or requirements are none")
+    status = fields.printable(capabilities.get("transfers", "missing"))
     if status != "active":
         return f"Stripe lets it receive no transfers (capability transfers is {status})"
     if shown.get("payouts_enabled") is not True:
-        why = requirements.get("disabled_reason")
+        why = fields.printable(requirements.get("disabled_reason"))
         return "Stripe has switched its payouts off" + (f" ({why})" if why else "")
     return ""

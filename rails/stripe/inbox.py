@@ -68,7 +68,7 @@ def _row(event: Event, came_by: CameBy, live: bool, now: datetime) -> StripeEven
         about_id=event.about_id,
         about=dict(event.about),
         came_by=came_by.value,
-        occurred_at=event.occurred_at,
+        occurred_at=event.occurred_at or now,
         received_at=now,
         state=StripeEventState.IGNORED if ignored else StripeEventState.WAITING,
         detail=ignored,

@@ -5,7 +5,7 @@ What a failed one contained is paid by a later one, which lists the failure inst
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from rails.base import Notice, RailOutcome, SettlementProvider
 from rails.models import StripePayout, StripePayoutPart, StripePayoutStatus
+from rails.stripe import fields
 from rails.stripe.failures import Lost
 
 PROVIDER: Final = SettlementProvider.STRIPE
@@ -40,27 +41,33 @@ _OUTCOMES: Final = {
 def save(shown: Mapping[str, Any], *, account: str, at: datetime, now: datetime) -> None:
     """Takes down how far a payout got by `at`; older news change nothing. Raises Lost for one that makes no sense."""
     try:
-        failure = " ".join(str(shown[name]) for name in ("failure_code", "failure_message") if shown.get(name))
-        values: dict[str, Any] = {
-            "id": str(shown["id"]),
-            "account": account,
-            "status": StripePayoutStatus(shown["status"]).value,
-            "amount": int(shown["amount"]),
-            "currency": str(shown["currency"]),
-            "automatic": bool(shown["automatic"]),
-            "arrives_on": datetime.fromtimestamp(shown["arrival_date"], UTC).date(),
-            "failure": failure[:_LONGEST_FAILURE],
-            "made_at": datetime.fromtimestamp(shown["created"], UTC),
-            "status_at": at,
-            "now": now,
-            "order": StripePayoutStatus.values,
-        }
-        if not abs(values["amount"]) < 2**63:
-            raise ValueError("more than there is")
-    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise Lost("a payout of Stripe's that makes no sense") from error
+        values = _read(shown)
+    except fields.Nonsense as error:
+        raise Lost(f"a payout of Stripe's that makes no sense: {error}") from error
+    same = (account, values["amount"], values["currency"])
+    known = StripePayout.objects.filter(payout_id=values["id"]).values_list("account", "amount", "currency").first()
+    if known is not None and known != same:
+        raise Lost("a payout of Stripe's that was another one when it was told of before")
+    values |= {"account": account, "status_at": at, "now": now, "order": StripePayoutStatus.values}
     with connection.cursor() as cursor:
         cursor.execute(_SAVE, values)
+
+
+def _read(shown: Mapping[str, Any]) -> dict[str, Any]:
+    status = shown.get("status")
+    if status not in StripePayoutStatus.values:
+        raise fields.Nonsense("its status is none")
+    words = (fields.printable(shown.get(name)) for name in ("failure_code", "failure_message"))
+    return {
+        "id": fields.identity(shown),
+        "status": status,
+        "amount": fields.whole(shown, "amount"),
+        "currency": fields.currency(shown),
+        "automatic": fields.truth(shown, "automatic"),
+        "arrives_on": fields.moment(shown, "arrival_date").date(),
+        "failure": " ".join(filter(None, words))[:_LONGEST_FAILURE],
+        "made_at": fields.moment(shown, "created"),
+    }
 
 
 def to_open(*, now: datetime) -> list[StripePayout]:
@@ -83,10 +90,10 @@ def put_off(payout: StripePayout, *, now: datetime) -> None:
     StripePayout.objects.filter(pk=payout.pk).update(looks=payout.looks + 1, next_look_at=now + wait)
 
 
-def notices(*, most: int) -> list[Notice]:
+def notices(*, most: int, now: datetime) -> list[Notice]:
     """What settlements have not been told yet of the payouts they are in, oldest payout first."""
     told: list[Notice] = []
-    for part in _untold(most):
+    for part in _untold(most, now=now):
         outcome = _OUTCOMES[StripePayoutStatus(part.payout.status)]
         if outcome is RailOutcome.PAYOUT_FAILED and _is_paid_by_another(part):
             StripePayoutPart.objects.filter(pk=part.pk).update(told=outcome.value)
@@ -115,11 +122,23 @@ def was_told(notice: Notice) -> None:
     ).update(told=notice.outcome.value)
 
 
-def _untold(most: int) -> Iterator[StripePayoutPart]:
+def not_told(notice: Notice, *, now: datetime) -> None:
+    """The settlement is not known here, or could not be told: tried again, each time after twice as long."""
+    parts = StripePayoutPart.objects.filter(
+        payout__payout_id=notice.source.removeprefix(SOURCE), transfer_id=notice.reference_id
+    )
+    for part in parts:
+        wait = timedelta(seconds=min(5 * 2 ** min(part.tries, 12), 3600))
+        StripePayoutPart.objects.filter(pk=part.pk).update(tries=part.tries + 1, next_try_at=now + wait)
+
+
+def _untold(most: int, *, now: datetime) -> Iterator[StripePayoutPart]:
     untold = Q()
     for status, outcome in _OUTCOMES.items():
         untold |= Q(payout__status=status) & ~Q(told=outcome.value)
-    found = StripePayoutPart.objects.filter(untold).select_related("payout")
+    found = StripePayoutPart.objects.filter(untold, Q(next_try_at=None) | Q(next_try_at__lte=now)).select_related(
+        "payout"
+    )
     return iter(found.order_by("payout__made_at", "payout_id", "id")[:most])
 
 

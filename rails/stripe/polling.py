@@ -9,7 +9,7 @@ from django.db import connection
 from rails.stripe import connected_accounts, inbox, listening, payouts
 from rails.stripe.client import PAGE, Deadline, OutOfTime, StripeClient
 from rails.stripe.events import TRANSFERS, NotAnEvent, read
-from rails.stripe.failures import CallFailed
+from rails.stripe.failures import CallFailed, Lost
 from rails.stripe.inbox import CameBy
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,10 @@ def poll(client: StripeClient, *, seconds: float, now: datetime) -> None:
 def _payouts(client: StripeClient, account: str, since: datetime, *, deadline: Deadline, now: datetime) -> None:
     created = {"gte": int(since.timestamp())}
     for shown in client.all("/v1/payouts", {"created": created}, account=account, deadline=deadline):
-        payouts.save(shown, account=account, at=now, now=now)
+        try:
+            payouts.save(shown, account=account, at=now, now=now)
+        except Lost as error:
+            logger.error("One of the payouts of %s is left out: %s", account, error.detail)
 
 
 def _events(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
@@ -78,10 +81,12 @@ def _events(client: StripeClient, *, deadline: Deadline, now: datetime) -> None:
 
 
 def _take_down(rows: Any, *, now: datetime) -> None:
-    try:
-        found = [read(shown) for shown in rows or ()]
-    except NotAnEvent as error:
-        raise CallFailed(f"a list of Stripe's events with something else: {error}") from error
+    found = []
+    for shown in rows or ():
+        try:
+            found.append(read(shown))
+        except NotAnEvent as error:
+            logger.error("A list of Stripe's events has something else in it, which is left out: %s", error)
     inbox.store(found, came_by=CameBy.POLL, now=now)
 
 

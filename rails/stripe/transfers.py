@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Self
 
 from rails.money import Money
-from rails.stripe import currencies
+from rails.stripe import currencies, fields
 from rails.stripe.failures import Lost
 
 SETTLEMENT: Final = "chainpay_settlement"
@@ -72,24 +72,29 @@ class Transfer:
     @classmethod
     def read(cls, shown: Mapping[str, Any]) -> Self:
         """The transfer in an answer of Stripe's. Raises Lost for one that makes no sense."""
+        metadata = shown.get("metadata") or {}
         try:
-            metadata = shown.get("metadata") or {}
+            if not isinstance(metadata, Mapping):
+                raise fields.Nonsense("its metadata are none")
             attempt = str(metadata.get(ATTEMPT, ""))
-            return cls(
-                id=_text(shown["id"]),
-                integer=_integer(shown["amount"]),
-                currency=_text(shown["currency"]),
-                reversed=_integer(shown["amount_reversed"]),
+            read = cls(
+                id=fields.identity(shown),
+                integer=fields.whole(shown, "amount"),
+                currency=fields.currency(shown),
+                reversed=fields.whole(shown, "amount_reversed"),
                 account=id_of(shown.get("destination")),
                 payment=id_of(shown.get("destination_payment")),
                 group=str(shown.get("transfer_group") or ""),
                 milestone=str(metadata.get(SETTLEMENT, "")),
                 attempt=int(attempt) if attempt.isascii() and attempt.isdigit() and len(attempt) < 6 else None,
                 mark=str(metadata.get(INSTALLATION, "")),
-                created=datetime.fromtimestamp(_integer(shown["created"]), UTC),
+                created=fields.moment(shown, "created"),
             )
-        except (KeyError, TypeError, AttributeError, OverflowError, OSError, ValueError) as error:
-            raise Lost("a transfer of Stripe's that makes no sense") from error
+            if not 0 <= read.reversed <= read.integer:
+                raise fields.Nonsense(f"{read.reversed} of {read.integer} came back")
+        except fields.Nonsense as error:
+            raise Lost(f"a transfer of Stripe's that makes no sense: {error}") from error
+        return read
 
     @property
     def is_out(self) -> bool:
@@ -129,15 +134,3 @@ def group_of(mark: str, milestone_id: int) -> str:
 def id_of(value: Any) -> str:
     """The id of an object that may be shown in full."""
     return str((value.get("id") if isinstance(value, Mapping) else value) or "")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("no text")
-    return value
-
-
-def _integer(value: Any) -> int:
-    if type(value) is not int:
-        raise TypeError("no integer")
-    return value

@@ -178,16 +178,6 @@ def test_what_is_signed_and_makes_no_sense_is_400(body: bytes, code: str) -> Non
         {"object": "v2.core.event"},
         {"type": "PAYOUT"},
         {"type": 5},
-        {"created": "1762529400"},
-        {"created": -1},
-        {"created": 10**20},
-        {"created": 1.5},
-        {"created": True},
-        {"data": None},
-        {"data": {}},
-        {"data": {"object": []}},
-        {"account": "acct one"},
-        {"account": {"id": "acct_1032D82eZvKYlo2C"}},
     ],
 )
 def test_what_is_no_event_is_400(changes: dict[str, Any]) -> None:
