@@ -25,7 +25,7 @@ test: install-dev
 
 # The pictures of the documents, taken anew.
 screenshots: install-dev
-	@$(APART) test -- $(PY) -m pytest tests/browser/test_screenshots.py tests/browser/test_work_list.py --screenshots docs/screenshots $(ARGS)
+	@$(APART) test -- $(PY) -m pytest tests/browser/test_screenshots.py tests/browser/test_work_list.py tests/browser/test_closing.py --screenshots docs/screenshots $(ARGS)
 
 check: install-dev
 	@$(APART) check -- $(PY) -m chainpay.embedded.check

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from compliance import fees, rail_acts
+from compliance import fees, rail_acts, statement_pages
 from compliance.destination_acts import OF_DESTINATION, OF_RECIPIENT
 from compliance.pages import may
 from compliance.rail_forms import FindForm
@@ -38,6 +38,20 @@ class RecipientActs(ActingAdmin, admin_of_rails.RecipientAdmin):
     ]  # fmt: skip
     readonly_fields = fields
     inlines: ClassVar[Any] = [DestinationsOfRecipient, *admin_of_rails.RecipientAdmin.inlines]
+    change_form_template = "admin/compliance/rails/recipient.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(self.statement_view)
+        return [path("<int:pk>/statement/", page, name="rails_recipient_statement"), *super().get_urls()]
+
+    def statement_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What it earned, what is held, what was paid and returned."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        recipient = self.get_object(request, str(pk))
+        if recipient is None:
+            raise Http404("There is no such recipient.")
+        return statement_pages.statement_view(request, recipient)
 
 
 @admin.register(Destination)

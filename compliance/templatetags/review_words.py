@@ -50,6 +50,12 @@ def plain(amount: Money) -> str:
 
 
 @register.filter
+def signed(amount: Money) -> str:
+    """An amount without its currency, with a minus where it is negative: `−38,400.00`."""
+    return f"{amount.major:,}".replace("-", "−")
+
+
+@register.filter
 def balance(amount: Money) -> str:
     """A balance with its side: `38,400.00 Dr` was debited more than it was credited, `38,400.00 Cr` less."""
     if not amount.minor:
