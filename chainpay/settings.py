@@ -247,11 +247,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
-    "filters": {"request_id": {"()": "settlements.api.request_ids.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "settlements.api.request_ids.RequestIdFilter"},
+        "refusals": {"()": "chainpay.log_filters.RefusalsWithoutTraceback"},
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
     # The warnings of urllib3 repeat whole URLs, and a query may hold a secret; Stripe's library logs whole answers.
-    "loggers": {"urllib3": {"level": "ERROR"}, "stripe": {"level": "WARNING"}},
+    "loggers": {
+        "urllib3": {"level": "ERROR"},
+        "stripe": {"level": "WARNING"},
+        "django.request": {"filters": ["refusals"]},
+    },
 }
 
 CELERY_BROKER_URL = ENVIRONMENT.redis_url

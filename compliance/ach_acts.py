@@ -150,14 +150,23 @@ def _is_out(entry: AchEntry) -> bool:
     )
 
 
+def _of_refused(file: AchFile) -> list[tuple[str, str]]:
+    entries = file.entries.exclude(kind=AchEntryKind.OFFSET)
+    back = entries.filter(outcomes__fate=AchFate.RETURNED).distinct().count()
+    facts = [("File", file.name), ("Pays", _amount(file.credits_minor)), ("Entries", f"{entries.count():,}")]
+    return [*facts, ("Came back already", f"{back:,}, not booked again")] if back else facts
+
+
 OF_FILE: Final = (
     RowAct(
         name="refuse",
         label="The bank refused it",
-        explanation="The bank has taken none of it: every payment in it comes back, and may go out again.",
+        explanation="The bank has taken none of it. Every payment in it counts as returned and may go out again, once "
+        "people have approved that. What a return has brought back already stays returned by that return, and is not "
+        "booked a second time.",
         permission=Permission.HANDLE_BANK_FILES,
         is_possible=lambda file, user: file.state == AchFileState.HANDED_OVER and file.settled_at is None,
-        about=lambda file: [("File", file.name), ("Pays", _amount(file.credits_minor))],
+        about=_of_refused,
         perform=_refuse,
         ends=True,
     ),

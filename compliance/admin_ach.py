@@ -20,8 +20,9 @@ from rails import admin_ach
 from rails.ach import inbox
 from rails.ach.items import NotHandedOverYet
 from rails.ach.rail import AchRail, configured
-from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchOutcome, AchReversal
+from rails.models import AchEntry, AchFile, AchInboundFile, AchInboundItem, AchItemStanding, AchOutcome, AchReversal
 from rails.pickup import InboxUnusable
+from rails.wording import counted
 from settlements.permissions import Permission
 
 admin.site.register(AchReversal, admin_ach.AchReversalAdmin)
@@ -112,10 +113,19 @@ class AchInboundFileActs(ActingAdmin, admin_ach.AchInboundFileAdmin):
         return TemplateResponse(request, "admin/compliance/ach/upload.html", context, status=status)
 
 
+def _read(row: AchInboundFile) -> str:
+    """How many items were read, and how many of them changed anything."""
+    applied = row.items.filter(standing=AchItemStanding.APPLIED).count()
+    waits = row.items.filter(waits=True).count()
+    told = [f"{counted(row.item_count, 'item')} read, {applied} applied"]
+    told += [f"{waits} {'waits' if waits == 1 else 'wait'} for a person"] if waits else []
+    return f"{'; '.join(told)}."
+
+
 def _tell(request: HttpRequest, row: AchInboundFile, *, new: bool) -> None:
     if not new:
         messages.warning(request, "These bytes were read before, under the name below: nothing was done again.")
     elif row.faults:
         messages.error(request, "The file is quarantined: nothing of it was applied. What is wrong stands below.")
     else:
-        messages.success(request, f"Applied: {row.item_count} items.")
+        messages.success(request, _read(row))

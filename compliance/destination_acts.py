@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from compliance.destination_forms import NUMBERS, AchForm, ConfirmForm, DestinationForm, StripeForm, WireForm
 from compliance.row_acts import ActRefused, By, Facts, RowAct
 from rails import destinations, recipients
+from rails.admin_destinations import told
 from rails.destinations import AnotherPersonConfirms, DestinationGone, Details
 from rails.models import Destination, DestinationState, Recipient
 from rails.wording import actor, in_words
@@ -121,7 +122,7 @@ def _proposal(row: Destination) -> Facts:
         ("Then", destinations.in_words(row)),
         ("Proposed", f"by {actor(row.proposed_by_actor)} at {row.proposed_at:{_TIME}}"),
         ("Because", row.proposed_reason),
-        ("Notification of change", row.notice),
+        ("The bank told", told(row.notice) if row.notice else ""),
         ("Usable", f"from {row.usable_from:{_TIME}}, not before"),
     ]
     return [(name, text) for name, text in facts if text]
@@ -208,7 +209,7 @@ OF_DESTINATION: Final = (
         "Payments to it go on.",
         permission=Permission.CONFIRM_DESTINATION,
         is_possible=lambda row, user: row.state == DestinationState.ACTIVE and row.blocked != "",
-        about=lambda row: [("Return" if row.blocked.startswith("R") else "Notification of change", row.blocked)],
+        about=lambda row: [("The bank told", told(row.blocked))],
         perform=_unblock,
     ),
     RowAct(

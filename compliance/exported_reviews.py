@@ -10,17 +10,15 @@ from compliance import filters as queue_filters
 from compliance import queries
 from compliance.filter_form import FilterForm
 from compliance.queue_pages import asked
-from rails.money import EXPONENTS
 from settlements import candidates
 from settlements.api.errors import RefusedFields
 from settlements.api.query_parameters import Query
-from settlements.exports.columns import amount, boolean, number, text, time, word
+from settlements.exports import settlement_parts as parts
+from settlements.exports.columns import boolean, number, text, time, word
 from settlements.exports.datasets import Dataset, ListOfRows, register
-from settlements.exports.filters import FilterInvalid, first_day, last_day, of_number, of_text, of_words
+from settlements.exports.filters import FilterInvalid, of_text, of_words
 from settlements.exports.selections import Selection
-from settlements.models.guards import METHODS
 from settlements.permissions import Scope
-from settlements.statuses import EventType, RiskTier, SettlementStatus
 
 QUEUE: Final = "compliance.reviewqueue"
 # What only people release, and what people dealt with though it releases by itself.
@@ -72,33 +70,21 @@ REVIEWS: Final = register(
         title="Reviews",
         says="One line per settlement that people decide about or decided: why it waits, who decided what.",
         scope=Scope.COMPLIANCE_READ,
-        table="settlements_milestonesettlement s",
+        table=parts.TABLE,
         source=f"""
-            settlements_milestonesettlement s
-            JOIN settlements_paymentintent i ON i.id = s.intent_id
-            JOIN settlements_shipment p ON p.id = i.shipment_id
-            LEFT JOIN rails_recipient r ON r.id = i.recipient_id
+            {parts.SOURCE}
             {_LAST_DECISION}
         """,
         key="s.id",
-        base="SELECT s.id FROM settlements_milestonesettlement s"
-        " JOIN settlements_paymentintent i ON i.id = s.intent_id",
+        base=parts.BASE,
         always=_LOOKED_AT,
         amount="s.amount_minor",
         currency="s.currency",
         columns=(
-            number("milestone_id", "s.id", "The milestone settlement."),
-            number("payment_intent_id", "s.intent_id", "The payment intent it belongs to."),
-            text("shipment_id", "p.shipment_id", "The shipment, as the upstream writes it."),
-            text("recipient_id", "r.recipient_id", "Who is paid; empty if nobody is named."),
-            text("recipient_name", "r.name", "The recipient's name, as it is now."),
-            word("event_type", "s.event_type", "What it is paid for."),
-            amount("amount", "s.amount_minor", "The settlement's amount.", currency="s.currency"),
-            word("currency", "s.currency", "ISO 4217."),
-            word("status", "s.status", "Where it stands."),
+            *parts.NAMES,
+            *parts.MONEY_AND_STATUS,
             word("strategy", "s.strategy", "The decision of the policy."),
-            word("risk_tier", "s.risk_tier", "The tier it was decided by."),
-            number("risk_score", "trim_scale(s.risk_score)", "The score it was decided by; empty if unknown."),
+            *parts.RISK,
             text("explanation", "s.explanation", "Why it waits, or waited, for people."),
             word("rail", "s.rail", "The payment method."),
             time("waiting_since", "s.created_at", "When it came."),
@@ -123,9 +109,7 @@ REVIEWS: Final = register(
             text("blocked_reason", "s.blocked_reason", "What an authorised release waits for."),
         ),
         filters=(
-            first_day("s.created_at"),
-            last_day("s.created_at"),
-            of_words("status", "s.status", SettlementStatus, "In this status."),
+            *parts.BY_DAY_AND_STATUS,
             of_words("decision", _DECISION, ("approve", "reject", "none"), "With this last decision, or none yet."),
             of_text(
                 "decided_by",
@@ -133,16 +117,9 @@ REVIEWS: Final = register(
                 " WHERE a.settlement_id = s.id AND u.username = %s)",
                 "Decided about by this officer; the login in full.",
             ),
-            of_words("risk_tier", "s.risk_tier", RiskTier, "Of this risk tier."),
-            of_words("event_type", "s.event_type", EventType, "Of this event.", lower=False),
-            of_words("currency", "s.currency", EXPONENTS, "In this currency.", lower=False),
-            of_words("payment_method", "s.rail", METHODS, "On this rail."),
-            of_text(
-                "recipient_id",
-                "i.recipient_id = (SELECT r.id FROM rails_recipient r WHERE r.recipient_id = %s)",
-                "To this recipient; the id in full.",
-            ),
-            of_number("payment_intent_id", "s.intent_id", "Of this payment intent."),
+            parts.BY_TIER,
+            *parts.BY_EVENT_MONEY_AND_RECIPIENT,
+            parts.BY_INTENT,
         ),
         lists=(ListOfRows(label=QUEUE, key="s.id", select=queue_on_screen),),
     )

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from django import forms
 
+from compliance.amount_field import AmountField
 from compliance.forms import ReasonForm
 from compliance.row_acts import ActRefused, By, RowAct
 from rails import books
@@ -18,9 +19,15 @@ from settlements.values import InvalidValue, visible_text
 class FeeForm(ReasonForm):
     """A fee as the statement has it; what is valid comes out as `provider`, `amount` and `reference`."""
 
-    provider = forms.ChoiceField(choices=[(provider.value, in_words(provider.method)) for provider in books.CASH])
+    provider = forms.ChoiceField(
+        choices=[
+            ("", "Choose whose statement"),
+            *((provider.value, in_words(provider.method)) for provider in books.CASH),
+        ],
+        error_messages={"required": "Choose whose statement it is on."},
+    )
     currency = forms.ChoiceField(choices=[(code, code) for code in EXPONENTS])
-    amount = forms.DecimalField(help_text="As the statement has it, in major units")
+    amount = AmountField(help_text="As the statement has it, like 12.50")
     reference = forms.CharField(max_length=200, help_text="As the statement has it; each is booked once")
     field_order = ("provider", "currency", "amount", "reference", "reason")
 
@@ -38,7 +45,7 @@ class FeeForm(ReasonForm):
             try:
                 given["amount"] = Money.from_major(given["amount"], given.pop("currency"))
             except MoneyError as error:
-                self.add_error("amount", str(error))
+                self.add_error("amount", error.detail)
         return given
 
 

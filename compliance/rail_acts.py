@@ -61,16 +61,22 @@ def _turn_on(rail: Rail, *, by: By, reason: str) -> str:
     return f"{rail.words} is on: what waits is submitted from now on."
 
 
+_TO_ON: Final = (
+    "What waits for this rail is handed in by itself within minutes, or with its next window; nobody approves it again."
+)
+_TO_OFF: Final = (
+    "Nothing more is handed to this rail. Events and intents are taken in and decided as ever; what is authorised "
+    "waits until it is on again. What was handed over is on its way and may be paid: to stop that, call the bank."
+)
+
+
 def turning(rail: Rail, *, on: bool | None = None) -> RowAct:
     """The act that turns a rail's switch; by default to where it is not."""
     to_on = not rail.on if on is None else on
     return RowAct(
         name=f"turn_{rail.method}",
         label=f"Turn {'on' if to_on else 'off'}",
-        explanation="What waits for this rail is submitted by the next sweep."
-        if to_on
-        else "Nothing more is submitted to this rail. Intake and decisions go on; authorised releases wait, and what "
-        "was submitted is on its way.",
+        explanation=_TO_ON if to_on else _TO_OFF,
         permission=Permission.MANAGE_RAILS,
         is_possible=lambda row, user: row.on is not to_on and (row.enabled_here or to_on),
         about=lambda row: [("Rail", row.words)],

@@ -1,10 +1,10 @@
 """What is filled in about default payment methods, and to find whose an account is."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 
+from compliance.amount_field import AmountField
 from compliance.destination_forms import NumberInput
 from compliance.forms import ReasonForm
 from rails import registry
@@ -19,10 +19,10 @@ class RuleForm(ReasonForm):
 
     recipient = forms.CharField(max_length=200, required=False, help_text="Its whole id; empty: any recipient")
     currency = forms.ChoiceField(required=False, choices=[("", "Any"), *((code, code) for code in EXPONENTS)])
-    lowest = forms.DecimalField(
-        label="From amount", required=False, min_value=0, help_text="Of the whole payment intent; empty: any"
+    lowest = AmountField(
+        label="From amount", required=False, or_none=True, help_text="Of the whole payment intent; empty: any"
     )
-    below = forms.DecimalField(label="Below amount", required=False, min_value=0, help_text="Empty: no limit")
+    below = AmountField(label="Below amount", required=False, or_none=True, help_text="Empty: no limit")
     method = forms.ChoiceField()
     field_order = ("recipient", "currency", "lowest", "below", "method", "reason")
 
@@ -52,7 +52,7 @@ class RuleForm(ReasonForm):
 
     def _amount(self, name: str, given: dict[str, Any]) -> Money | None:
         written, currency = given.get(name), given.get("currency")
-        if written in {None, Decimal(0)}:
+        if not written:
             return None
         if not currency:
             self.add_error(name, "Choose the currency of the amount.")
@@ -60,7 +60,7 @@ class RuleForm(ReasonForm):
         try:
             return Money.from_major(written, currency)
         except MoneyError as error:
-            self.add_error(name, str(error))
+            self.add_error(name, error.detail)
             return None
 
 

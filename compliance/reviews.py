@@ -10,19 +10,21 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from compliance import recipient_record, schedule_picture, what_would_differ
+from compliance import recipient_record, schedule_picture, what_would_differ, work_cases
 from compliance.models import Assignment, Evidence
 from compliance.recipient_record import RecipientRecord
 from compliance.schedule_picture import Bar, Piece
 from compliance.timeline import Moment, timeline
 from compliance.what_would_differ import Circumstances
+from compliance.work_cases import Tried
 from rails import destinations
 from rails.destinations import OnRail
 from rails.money import Money
 from settlements import audit, candidates
 from settlements.locks import SettlementNotFound
 from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement, PaymentScheduleItem, ShipmentEvent
-from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, SettlementStatus
+from settlements.policy import explained
+from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
 
 # What one screen shows of a shipment with an endless story; the rest is in the lists of the admin.
 MOST_ROWS = 100
@@ -64,6 +66,7 @@ class Review:
     hold: Hold | None
     assignment: Assignment | None
     schedule: Sequence[ScheduleLine]
+    attempts: Sequence[Tried]
     events: Sequence[ShipmentEvent]
     approvals: Sequence[Approval]
     holds: Sequence[Hold]
@@ -82,6 +85,13 @@ class Review:
         """Whether it may still be held, rejected or, once eligible, approved."""
         live = self.settlement.intent.cancelled_at is None and self.amount.minor > 0
         return live and self.settlement.status in {SettlementStatus.PENDING, SettlementStatus.DELAYED}
+
+    @property
+    def explanation(self) -> str:
+        """Why it was decided so, and why people release it."""
+        settlement = self.settlement
+        strategy = ReleaseStrategy(settlement.strategy)
+        return explained(settlement.explanation, strategy=strategy, rail=settlement.rail, amount=self.amount)
 
     @property
     def decidable(self) -> bool:
@@ -180,6 +190,7 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         .select_related("assignee")
         .first(),
         schedule=schedule,
+        attempts=work_cases.tried(milestone_id),
         events=events,
         approvals=list(
             Approval.objects.filter(settlement_id=milestone_id).select_related("approver").order_by("pk")[:MOST_ROWS]

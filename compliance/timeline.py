@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from settlements.models import AuditEvent, ShipmentEvent
+
+# What leaves a settlement where it is, and says why it stays there or what became of a part of it.
+STANDS: Final = frozenset({"release_blocked", "approval_void", "partly_returned", "provider_contradicts"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,8 @@ class Moment:
 def timeline(
     events: Sequence[ShipmentEvent], history: Sequence[AuditEvent], *, brought_by: Mapping[int, int | None]
 ) -> list[Moment]:
-    """Oldest first; holds and notes are no moves. `brought_by` names the message of each settlement.
+    """Oldest first; holds and notes are no moves, but that a release waits is one. `brought_by` names the message of
+    each settlement.
 
     A message stands before what it brought about, whichever of two clocks was ahead, and moves keep their order.
     """
@@ -27,7 +32,7 @@ def timeline(
     placed = [(event.received_at, 0, Moment(at=event.received_at, event=event)) for event in events]
     latest = None
     for move in sorted(history, key=lambda event: event.sequence):
-        if move.settlement_id is None or move.from_status == move.to_status:
+        if move.settlement_id is None or (move.from_status == move.to_status and move.action not in STANDS):
             continue
         brought = received.get(brought_by.get(move.settlement_id) or 0, move.created_at)
         latest = max(move.created_at, brought, latest or move.created_at)

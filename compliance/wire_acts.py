@@ -1,7 +1,6 @@
 """What people take down about wires: the bank's word, once, and money that comes back later."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from compliance.row_acts import ActRefused, By, Facts, RowAct
@@ -22,9 +21,9 @@ def _refuse(row: WireEntry, *, by: By, bank_reference: str, reason: str) -> str:
     return _said(row, wires.refuse, by, "refused", bank_reference=bank_reference, reason=reason)
 
 
-def _take_back(row: WireEntry, *, by: By, bank_reference: str, amount: Decimal | None, reason: str) -> str:
+def _take_back(row: WireEntry, *, by: By, bank_reference: str, amount: str, reason: str) -> str:
     try:
-        back = None if amount is None else Money.from_major(amount, row.currency)
+        back = Money.from_major(amount, row.currency) if amount else None
     except MoneyError as refused:
         raise ActRefused(refused.detail, field="amount") from refused
     return _said(row, wires.take_back, by, "returned", bank_reference=bank_reference, reason=reason, amount=back)

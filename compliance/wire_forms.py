@@ -1,10 +1,8 @@
 """What is filled in about the bank's word on a wire."""
 
-from decimal import Decimal
-from typing import Any
-
 from django import forms
 
+from compliance.amount_field import AmountField
 from compliance.forms import ReasonForm
 
 
@@ -24,20 +22,10 @@ class BankReferenceForm(ReasonForm):
 class ReturnForm(BankReferenceForm):
     """The same, and how much of the wire came back."""
 
-    amount = forms.DecimalField(
+    amount = AmountField(
         label="Amount that came back",
         required=False,
-        min_value=Decimal(0),
-        max_digits=20,
+        or_none=True,
         help_text="As it was booked, in the currency of the wire. Empty: all of it that has not come back before.",
     )
     field_order: tuple[str, ...] = ("bank_reference", "amount", "reason")
-
-    def clean_amount(self) -> Decimal | None:
-        """Nothing for nothing."""
-        amount: Decimal | None = self.cleaned_data["amount"]
-        return amount or None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["amount"].widget.attrs["inputmode"] = "decimal"

@@ -30,6 +30,41 @@ class WorkAct:
     approves: bool = False
 
 
+def _about_owed(
+    *,
+    name: str,
+    label: str,
+    explanation: str,
+    is_possible: Callable[[Case], bool],
+    perform: Callable[..., str],
+    form: type[ReasonForm] = AttemptForm,
+) -> WorkAct:
+    """An act about what is owed of an attempt that was thought to be over."""
+    return WorkAct(
+        name=name,
+        label=label,
+        explanation=explanation,
+        form=form,
+        is_possible=is_possible,
+        perform=perform,
+        about_owed=True,
+        about_money=True,
+    )
+
+
+def _closing(kind: WorkKind, *, name: str, label: str, again: str) -> WorkAct:
+    """An act that ends a piece of work which nothing but a person ends."""
+    return WorkAct(
+        name=name,
+        label=label,
+        explanation=f"It leaves the work list; nothing else changes. {again}",
+        form=CloseForm,
+        is_possible=lambda case: case.item(kind) is not None,
+        perform=partial(judging.close, kind=kind),
+        closes=kind,
+    )
+
+
 WORK_ACTS: dict[str, WorkAct] = {
     act.name: act
     for act in (
@@ -94,7 +129,7 @@ WORK_ACTS: dict[str, WorkAct] = {
             is_possible=lambda case: case.withdrawable,
             perform=judging.withdraw,
         ),
-        WorkAct(
+        _about_owed(
             name="recovered",
             label="The recipient gave it back",
             explanation="The money is on our account again, all of it. It is booked there, and another officer may "
@@ -102,48 +137,34 @@ WORK_ACTS: dict[str, WorkAct] = {
             form=BankReferenceForm,
             is_possible=lambda case: case.kept is not None,
             perform=owed.recovered,
-            about_owed=True,
-            about_money=True,
         ),
-        WorkAct(
+        _about_owed(
             name="leave",
             label="It stays with the recipient",
             explanation="The recipient keeps it. What was not paid again counts as paid by it, for good; what was paid "
             "again was paid twice, and the second one is our cost.",
-            form=AttemptForm,
             is_possible=lambda case: case.kept is not None,
             perform=owed.leave,
-            about_owed=True,
-            about_money=True,
         ),
-        WorkAct(
+        _about_owed(
             name="repaid",
             label="Paid to the recipient by an intent",
             explanation="It came back twice, and a payment intent over it was made for the recipient. Nothing more is "
             "owed.",
-            form=AttemptForm,
             is_possible=lambda case: case.back_twice is not None,
             perform=owed.repaid,
-            about_owed=True,
-            about_money=True,
         ),
-        WorkAct(
+        _closing(
+            WorkKind.CONTRADICTED,
             name="close_contradiction",
             label="Contradiction dealt with",
-            explanation="It leaves the work list; nothing else changes. Another contradiction brings it back.",
-            form=CloseForm,
-            is_possible=lambda case: case.item(WorkKind.CONTRADICTED) is not None,
-            perform=partial(judging.close, kind=WorkKind.CONTRADICTED),
-            closes=WorkKind.CONTRADICTED,
+            again="Another contradiction brings it back.",
         ),
-        WorkAct(
+        _closing(
+            WorkKind.PARTLY_RETURNED,
             name="close_return",
             label="Partial return dealt with",
-            explanation="It leaves the work list; nothing else changes. More coming back brings it back.",
-            form=CloseForm,
-            is_possible=lambda case: case.item(WorkKind.PARTLY_RETURNED) is not None,
-            perform=partial(judging.close, kind=WorkKind.PARTLY_RETURNED),
-            closes=WorkKind.PARTLY_RETURNED,
+            again="More coming back brings it back.",
         ),
     )
 }

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from rails import destinations
+from rails.attempt_words import ATTEMPT_LOOKS, outcome_of
 from rails.models import AttemptState, JournalEntry, RailAttempt, RailNotice
 from rails.money import Money
 from settlements import candidates, work
@@ -33,6 +34,16 @@ class Tried:
     returned: Money
     destination: str
     notices: Sequence[RailNotice]
+
+    @property
+    def outcome(self) -> str:
+        """Where it stands, in words."""
+        return outcome_of(self.attempt.state)
+
+    @property
+    def look(self) -> str:
+        """The colour of that."""
+        return ATTEMPT_LOOKS.get(self.attempt.state, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +152,7 @@ def tried(settlement_id: int) -> list[Tried]:
     """The attempts of a settlement at providers, the last one first, each with its provider's words. Two statements."""
     attempts = list(
         RailAttempt.objects.filter(milestone_id=settlement_id)
-        .select_related("destination")
+        .select_related("destination", "recipient")
         .order_by("-number")[:MOST_ROWS]
     )
     told: dict[Any, list[RailNotice]] = {}

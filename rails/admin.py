@@ -10,7 +10,9 @@ from rails import admin_reconciliations as admin_reconciliations
 from rails import admin_stripe as admin_stripe
 from rails import admin_wire as admin_wire
 from rails.accounts import AccountCode
-from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, words
+from rails.admin_columns import COLUMNS, Columns, tag
+from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, money, words
+from rails.attempt_words import ATTEMPT_LOOKS, ATTEMPT_WORDS, outcome_of
 from rails.base import Applied, RailOutcome, SettlementProvider
 from rails.models import (
     Account,
@@ -95,19 +97,39 @@ class AttemptNotices(ReadOnlyInline):
     readonly_fields = fields
 
 
+@admin.display(description="came back")
+def returned(row: RailAttempt) -> str:
+    """How much of it."""
+    return money(row.returned_minor, row.currency)
+
+
+@admin.display(description="owed")
+def owed(row: RailAttempt) -> str:
+    """What the recipient has although it counts as come back, or what came back twice."""
+    return money(row.owed_minor, row.currency)
+
+
 @admin.register(RailAttempt)
 class RailAttemptAdmin(ReadOnlyAdmin):
     called = "Rail attempts"
     row_called = "Rail"
+    columns: ClassVar[Columns] = {
+        **COLUMNS, "state": lambda state: tag(outcome_of(state), ATTEMPT_LOOKS.get(state, "")),
+    }  # fmt: skip
     list_display = ["milestone_id", "number", "provider", "state", amount, "recipient", "reference", "tries", "error"]
     list_filter = [
         words("provider", [provider for provider in SettlementProvider if provider.method != "internal_ledger"]),
-        words("state", AttemptState),
+        words("state", AttemptState, written=ATTEMPT_WORDS.__getitem__),
         BY_CURRENCY,
     ]
     list_select_related = ["recipient"]
     search_fields = ["=milestone_id", "=reference"]
     search_help_text = "A milestone's number, or a whole reference"
+    fields: ClassVar[Any] = [
+        "milestone_id", "number", "provider", "state", amount, "recipient", "destination", "reference", returned, owed,
+        "tries", "error", "question", "prepared_at", "submitted_at", "answered_at", "confirmed_at",
+    ]  # fmt: skip
+    readonly_fields = fields
     inlines = [AttemptNotices]
 
 

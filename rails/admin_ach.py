@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -30,7 +31,7 @@ from rails.models import (
     ReversalReason,
 )
 from rails.money import Money
-from rails.wording import NOTHING, in_words
+from rails.wording import NOTHING, counted, in_words
 
 _FATES: Final[Mapping[str, str]] = {AchFate.CONFIRMED: "cp-low", AchFate.RETURNED: "cp-alarm"}
 _STANDINGS: Final[Mapping[str, str]] = {
@@ -86,12 +87,17 @@ def debits_of(row: AchFile | AchInboundFile) -> str:
     return _dollars(row.debits_minor)
 
 
+def _zone() -> str:
+    """The bank's time zone, as this installation is told it."""
+    return f" {settings.ACH.timetable.zone}" if settings.ACH is not None else " by the bank's clock"
+
+
 @admin.display(description="window", ordering="window_day")
 def window(row: AchFile) -> SafeString:
     """The cut-off, by the bank's clock."""
     same_day = " same day" if row.same_day else ""
-    cut_off = f"{row.window_cut_off:%H:%M}{same_day}"
-    return format_html('<span class="cp-nowrap">{} {}</span>', row.window_day, cut_off)
+    cut_off = f"{row.window_day} {row.window_cut_off:%H:%M}"
+    return format_html('<span class="cp-nowrap">{}</span>{}{}', cut_off, _zone(), same_day)
 
 
 @admin.display(description="became", ordering=None)
@@ -105,13 +111,15 @@ def fate(row: AchEntry) -> SafeString | str:
 def _link(name: str, count: int, what: str, **query: Any) -> SafeString:
     address = reverse(f"admin:rails_{name}_changelist")
     asked = "&".join(f"{key}={value}" for key, value in query.items())
-    return format_html('<a href="{}?{}">{} {}</a>', address, asked, f"{count:,}", what)
+    return format_html('<a href="{}?{}">{}</a>', address, asked, counted(count, what))
 
 
 @admin.display(description="entries")
 def entries_of(row: AchFile) -> SafeString:
-    """The way to the entries of the file."""
-    return _link("achentry", row.entry_count, "entries", file__id__exact=row.pk)
+    """The way to the entries of the file; those that balance it at our own account pay nobody, and are not counted."""
+    of = "reversal" if row.purpose == AchFilePurpose.REVERSALS else "payment"
+    count = row.entries.exclude(kind=AchEntryKind.OFFSET).count()
+    return _link("achentry", count, of, file__id__exact=row.pk)
 
 
 @admin.display(description="items")
@@ -119,7 +127,7 @@ def items_of(row: AchInboundFile) -> SafeString | str:
     """The way to what the file says."""
     if not row.item_count:
         return NOTHING
-    return _link("achinbounditem", row.item_count, "items", file__id__exact=row.pk)
+    return _link("achinbounditem", row.item_count, "item", file__id__exact=row.pk)
 
 
 @admin.display(description="standing")

@@ -65,17 +65,31 @@ COLUMNS: Final[Columns] = {
     "rail": in_words,
     **dict.fromkeys(("actor", "proposed_actor", "confirmed_actor", "taken_back_actor"), actor),
     "created_by": actor,
+    "refused_by_actor": actor,
+    "dealt_by_actor": actor,
     "changes": listed,
     "payouts_enabled": lambda on: tag(yes_or_no(on), "" if on else "cp-alarm"),
     "enabled": lambda on: tag("On" if on else "Off", "cp-low" if on else "cp-alarm"),
 }
 
 
+# Columns whose name is no word of people.
+_CALLED: Final[Mapping[str, str]] = {
+    "sha256": "SHA-256", "sec": "SEC code", "rdfi": "recipient's bank (routing number)",
+    "refused_by_actor": "refused by", "dealt_by_actor": "dealt with by",
+}  # fmt: skip
+
+
+def called(name: str) -> str:
+    """What a stored column is called."""
+    return _CALLED.get(name, name.replace("_", " "))
+
+
 @cache
 def column(name: str, how: Show, title: str = "") -> Callable[[Any], str]:
     """A column of the admin that shows a stored one in this way; what is empty stays empty."""
 
-    @admin.display(description=title or name.replace("_", " "), ordering=name)
+    @admin.display(description=title or called(name), ordering=name)
     def shown(row: Any) -> str:
         value = getattr(row, name)
         return NOTHING if value is None or value in ("", {}) else how(value)
@@ -91,7 +105,9 @@ def worded(name: Any, model: type[models.Model], columns: Columns) -> Any:
     if name in columns:
         return column(name, columns[name])
     field = _field(name, model)
-    return column(name, yes_or_no) if isinstance(field, models.BooleanField) else name
+    if isinstance(field, models.BooleanField):
+        return column(name, yes_or_no)
+    return column(name, str) if name in _CALLED else name
 
 
 def fitted(name: Any, model: type[models.Model], columns: Columns) -> Any:
@@ -102,7 +118,7 @@ def fitted(name: Any, model: type[models.Model], columns: Columns) -> Any:
     if name in columns:
         return column(name, _cut_to_fit(columns[name]))
     if isinstance(field, models.DateTimeField):
-        return column(name, minute, f"{name.replace('_', ' ')} (UTC)")
+        return column(name, minute, f"{called(name)} (UTC)")
     if isinstance(field, models.TextField | models.ForeignKey):
         return column(name, cut)
     return worded(name, model, columns)

@@ -6,16 +6,19 @@ from typing import Any, ClassVar, Final
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from rails import choosing, destinations
-from rails.admin_columns import COLUMNS, Columns, tag, tags
+from rails.admin_columns import COLUMNS, Columns, tag
 from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, words
 from rails.destinations import Standing
 from rails.models import Destination, DestinationState, MethodRule, Recipient
 from rails.wording import NOTHING, actor, in_words
 
+# A return has a code that begins with R, a notification of change one that begins with C.
+_TOLD: Final = {"R": "Return", "C": "Notification of change"}
 LOOKS: Final = {"PROPOSED": "cp-held", "ACTIVE": "cp-low", "REJECTED": "cp-high"}
 _STANDINGS: Final = {
     Standing.USABLE: "cp-low",
@@ -25,10 +28,24 @@ _STANDINGS: Final = {
 }
 _COLUMNS: Final[Columns] = {
     **COLUMNS,
-    "state": tags(LOOKS),
     "method": in_words,
-    "blocked": lambda code: tag(code, "cp-alarm"),
+    "notice": lambda code: told(code),
 }
+
+
+def told(code: str) -> str:
+    """What the bank told, by its code: `Return R03`, `Notification of change C01`."""
+    return f"{_TOLD.get(code[:1], 'Code')} {code}"
+
+
+@admin.display(description="state", ordering="state")
+def standing(row: Destination) -> SafeString:
+    """Where the version stands; one in force that is not paid to now is not called active."""
+    if row.state == DestinationState.ACTIVE and row.blocked:
+        return tag(f"Blocked: {told(row.blocked)}", "cp-alarm")
+    if row.state == DestinationState.ACTIVE and row.usable_from > timezone.now():
+        return tag("In quarantine", "cp-blue")
+    return tag(in_words(row.state), LOOKS.get(row.state, ""))
 
 
 @admin.display(description="where")
@@ -105,7 +122,7 @@ class DestinationsOfRecipient(ReadOnlyInline):
     model = Destination
     verbose_name_plural = "destinations"
     columns: ClassVar[Columns] = _COLUMNS
-    fields: ClassVar[Any] = ["rail", where, "state", "usable_from", proposed_by, "proposed_at", confirmed_by]
+    fields: ClassVar[Any] = ["rail", where, standing, "usable_from", proposed_by, "proposed_at", confirmed_by]
     readonly_fields = fields
     ordering = ["-pk"]
 
@@ -115,20 +132,20 @@ class DestinationAdmin(ReadOnlyAdmin):
 
     row_called = "Destination"
     columns: ClassVar[Columns] = _COLUMNS
-    list_display = ["rail", "recipient", where, "state", "notice", proposed_by, "proposed_at", "usable_from"]
+    list_display = ["rail", "recipient", where, standing, "notice", proposed_by, "proposed_at", "usable_from"]
     list_filter = [words("state", DestinationState.values), words("rail", destinations.RAILS)]
     list_select_related = ["recipient"]
     search_fields = ["recipient__recipient_id", "recipient__name"]
     search_help_text = "A part of the recipient's id or name"
     fields: ClassVar[Any] = [
-        "recipient", "rail", "state", details, also_of, "usable_from", proposed_by, "proposed_at", proposed_because,
-        confirmed_by, "confirmed_at", "notice", "blocked", ended_by, "ended_at", ended_because,
+        "recipient", "rail", standing, details, also_of, "usable_from", proposed_by, "proposed_at", proposed_because,
+        confirmed_by, "confirmed_at", "notice", ended_by, "ended_at", ended_because,
     ]  # fmt: skip
     readonly_fields = fields
     # What there is nothing to say about yet is not on the page; shown is what the second of each pair tells.
     shown_if: ClassVar[Mapping[Any, str]] = {
         proposed_because: "proposed_reason", confirmed_by: "confirmed_at", "confirmed_at": "confirmed_at",
-        "notice": "notice", "blocked": "blocked", ended_by: "ended_at", "ended_at": "ended_at",
+        "notice": "notice", ended_by: "ended_at", "ended_at": "ended_at",
         ended_because: "ended_reason",
     }  # fmt: skip
 

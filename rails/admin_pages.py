@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
-from rails.admin_columns import COLUMNS, Columns, fitted, worded
+from rails.admin_columns import COLUMNS, Columns, called, fitted, worded
 from rails.money import EXPONENTS, Money
-from rails.wording import in_words
+from rails.wording import NOTHING, in_words
 
 # To the type checker django-unfold, which has no types, is the admin of Django that it extends.
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def words(
     choices = [(value, written(value)) for value in values]
 
     class Words(admin.SimpleListFilter):
-        title = column.replace("_", " ")
+        title = called(column)
         parameter_name = column
 
         def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -127,6 +127,13 @@ class ReadOnlyAdmin(Titled):
     def get_list_display(self, request: HttpRequest) -> Any:
         return [fitted(name, self.model, self.columns) for name in super().get_list_display(request)]
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """All of them where none are named: minor units with their currency are an amount then."""
+        found = list(super().get_fields(request, obj))
+        if "amount_minor" not in found:
+            return found
+        return [amount if name == "amount_minor" else name for name in found if name != "currency"]
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return in_columns(super().get_fieldsets(request, obj), self.model, self.columns)
 
@@ -175,5 +182,10 @@ def in_columns(fieldsets: Any, model: type[Model], columns: Columns) -> list[tup
 
 @admin.display(description="amount", ordering="amount_minor")
 def amount(row: Any) -> str:
-    """The row's amount in major units with its currency, thousands apart: `38,400.00 USD`."""
-    return f"{Money(row.amount_minor, row.currency).major:,} {row.currency}"
+    """The row's amount in major units with its currency, thousands apart: `38,400.00 USD`; a row may have none."""
+    return NOTHING if row.amount_minor is None else money(row.amount_minor, row.currency)
+
+
+def money(minor: int, currency: str) -> str:
+    """Minor units as people write an amount, thousands apart."""
+    return f"{Money(minor, currency).major:,} {currency}"

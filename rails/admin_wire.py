@@ -16,7 +16,7 @@ from rails.admin_lost_files import FileVerdicts
 from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.models import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 from rails.money import Money
-from rails.wording import NOTHING, in_words
+from rails.wording import NOTHING, counted, in_words
 
 _LOOKS: Final = {"CONFIRMED": "cp-low", "REFUSED": "cp-alarm", "RETURNED": "cp-alarm"}
 # A wire is executed on its day; what the bank has said nothing of by the end of the next one is looked into.
@@ -123,7 +123,7 @@ def uetr(row: WireEntry) -> str:
 def wires_of(row: WireFile) -> SafeString:
     """The way to the payments of a file."""
     address = f"{reverse('admin:rails_wireentry_changelist')}?file__id__exact={row.pk}"
-    return format_html('<a href="{}">{}</a>', address, row.entry_count)
+    return format_html('<a href="{}">{}</a>', address, counted(row.entry_count, "wire"))
 
 
 @admin.display(description="amount")

@@ -5,7 +5,7 @@ What is younger than the time both sides need to learn of each other is left out
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -37,14 +37,31 @@ _OURS: Final = """
 _MADE: Final = frozenset({AttemptState.ACCEPTED, AttemptState.CONFIRMED, AttemptState.RETURNED})
 
 
+_NO_LIST: Final[Mapping[SettlementProvider, str]] = {
+    SettlementProvider.ACH: (
+        "There is nothing to compare ACH with: the bank keeps no list of payments that can be asked for. It tells by "
+        "its files, which are taken from its inbox; its silence counts as paid after some banking days. What a person "
+        "has to look at stands in the work list, and every entry with its outcome under ACH entries."
+    ),
+    SettlementProvider.WIRE: (
+        "There is nothing to compare wires with: the bank keeps no list of payments that can be asked for. A person "
+        "takes down its word on each, with its messages as evidence. Those that wait for it are listed under Wires."
+    ),
+    SettlementProvider.INTERNAL_LEDGER: (
+        "There is nothing to compare the internal ledger with: its payments are our own books. `manage.py "
+        "verify_books` checks those."
+    ),
+}
+
+
 class NotReconcilable(ValueError):
-    """A rail that has no other side to compare with."""
+    """A rail that has no other side to compare with; the detail says why, and where what is known of it stands."""
 
     code = "rail_not_reconcilable"
     field = "rail"
 
     def __init__(self, provider: SettlementProvider) -> None:
-        self.detail = f"There is nothing to compare payments of {provider.method} with."
+        self.detail = _NO_LIST[provider]
         super().__init__(self.detail)
 
 

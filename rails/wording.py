@@ -5,6 +5,7 @@ from typing import Any, Final
 
 # Words that are written in capitals; every other word is written small.
 _ABBREVIATIONS: Final = frozenset({"POD", "API", "ACH", "IBAN", "BIC", "SEC"})
+_SPELLED: Final = {"sha256": "SHA-256"}
 _BOOLEANS: Final = {True: "Yes", False: "No"}
 NOTHING: Final = "-"
 
@@ -21,6 +22,11 @@ def actor(name: str) -> str:
     if not separator:
         return name
     return rest if kind == "user" else f"{rest} ({kind})"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 item`, `2 items`, `1,000 items`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def yes_or_no(value: bool) -> str:
@@ -45,4 +51,4 @@ def facts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _written(word: str) -> str:
-    return word.upper() if word.upper() in _ABBREVIATIONS else word.lower()
+    return word.upper() if word.upper() in _ABBREVIATIONS else _SPELLED.get(word, word.lower())

@@ -46,7 +46,7 @@ def rows(row: BooksCheck) -> str:
 @admin.display(description="proven")
 def proven(row: BooksCheck) -> SafeString | str:
     """Each check that found nothing, with its rows and seconds, one to a line."""
-    lines = [(f"{each['rows']:,}", each["check"], each["seconds"]) for each in row.proven]
+    lines = [(f"{each['rows']:,}", each["check"], each["seconds"]) for each in row.proven if isinstance(each, dict)]
     return format_html_join("", '<span class="cp-line">{} {} ({} s)</span>', lines) or NOTHING
 
 

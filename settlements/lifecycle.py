@@ -11,7 +11,7 @@ from django.db import connection
 
 from rails.money import Money
 from settlements import audit
-from settlements.policy import Decision, score_text
+from settlements.policy import Decision, explained, score_text
 from settlements.statements import bigints
 from settlements.statuses import EventType, Origin, SettlementStatus
 from settlements.transitions import may_follow
@@ -247,6 +247,11 @@ def _columns(decision: Decision) -> dict[str, Any]:
     }
 
 
+def _explained(new: NewSettlement) -> str:
+    decision = new.decision
+    return explained(decision.explanation, strategy=decision.strategy, rail=new.rail, amount=new.amount)
+
+
 def _creation(new: NewSettlement, actor: str, reason: str) -> audit.Draft:
     return audit.Draft(
         intent_id=new.intent_id,
@@ -254,7 +259,7 @@ def _creation(new: NewSettlement, actor: str, reason: str) -> audit.Draft:
         action="settlement_created",
         triggered_by=actor,
         to_status=new.status.value,
-        reason=reason or new.decision.explanation,
+        reason=reason or _explained(new),
         data={
             "event_type": new.event_type.value,
             "amount": new.amount.text,

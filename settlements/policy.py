@@ -182,6 +182,13 @@ def score_text(score: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def explained(explanation: str, *, strategy: ReleaseStrategy, rail: str, amount: Money) -> str:
+    """The decision in words, and why people release it all the same: a wire never goes by itself (SPEC section 7)."""
+    if rail != WIRE or strategy.needs_a_person or amount.minor == 0:
+        return explanation
+    return f"{explanation}; but a wire is released by two officers"
+
+
 def approvals_required(amount: Money, rail: str, four_eyes_above: Money) -> int:
     """2 above the four-eyes amount of the currency or on wire, else 1 (SPEC section 6)."""
     return 2 if rail == WIRE or amount > four_eyes_above else 1

@@ -8,8 +8,9 @@ from settlements import audit
 from settlements.api.rendering import money, number
 from settlements.lifecycle import NewSettlement
 from settlements.models import AuditEvent
+from settlements.policy import explained
 from settlements.queries import Intent, Milestone, ScheduleItem, sums
-from settlements.statuses import SettlementStatus
+from settlements.statuses import ReleaseStrategy, SettlementStatus
 
 _SHARE_DIGITS = 2
 _SUMS = ("total_approved_amount", "total_settled_amount", "total_pending_amount")
@@ -58,7 +59,9 @@ def milestone(found: Milestone) -> dict[str, Any]:
         "currency": found.amount.currency,
         "status": found.status.value.lower(),
         "strategy": found.strategy.lower(),
-        "decision": found.explanation,
+        "decision": explained(
+            found.explanation, strategy=ReleaseStrategy(found.strategy), rail=found.rail, amount=found.amount
+        ),
         "rule": found.rule,
         "policy_version": found.policy_version,
         "risk_tier": found.risk_tier.lower(),
@@ -87,7 +90,9 @@ def planned(found: NewSettlement) -> dict[str, Any]:
         "currency": found.amount.currency,
         "status": found.status.value.lower(),
         "strategy": found.decision.strategy.lower(),
-        "decision": found.decision.explanation,
+        "decision": explained(
+            found.decision.explanation, strategy=found.decision.strategy, rail=found.rail, amount=found.amount
+        ),
         "rule": found.decision.rule,
         "policy_version": found.decision.policy_version,
         "risk_tier": found.decision.tier.lower(),

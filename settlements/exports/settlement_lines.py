@@ -2,13 +2,12 @@
 
 from typing import Final
 
-from rails.money import EXPONENTS
-from settlements.exports.columns import amount, number, text, time, word
+from settlements.exports import settlement_parts as parts
+from settlements.exports.columns import number, text, time, word
 from settlements.exports.datasets import Dataset, ListOfRows, register
-from settlements.exports.filters import first_day, last_day, of_number, of_text, of_words
-from settlements.models.guards import METHODS
+from settlements.exports.filters import of_text, of_words
 from settlements.permissions import Scope
-from settlements.statuses import EventType, ReleaseStrategy, RiskTier, SettlementStatus
+from settlements.statuses import ReleaseStrategy
 
 # An approval is about a version; those that count are of the last one that anybody approved.
 _APPROVERS: Final = """
@@ -33,41 +32,29 @@ SETTLEMENTS: Final = register(
         says="One line per milestone settlement: the event that brought it, the decision, who approved, the rail and "
         "its reference.",
         scope=Scope.AUDIT_READ,
-        table="settlements_milestonesettlement s",
+        table=parts.TABLE,
         source=f"""
-            settlements_milestonesettlement s
-            JOIN settlements_paymentintent i ON i.id = s.intent_id
-            JOIN settlements_shipment p ON p.id = i.shipment_id
-            LEFT JOIN rails_recipient r ON r.id = i.recipient_id
+            {parts.SOURCE}
             LEFT JOIN settlements_shipmentevent e ON e.id = s.event_id
             LEFT JOIN settlements_eventsource c ON c.id = e.source_id
             {_APPROVERS}
         """,
         key="s.id",
-        base="SELECT s.id FROM settlements_milestonesettlement s "
-        "JOIN settlements_paymentintent i ON i.id = s.intent_id",
+        base=parts.BASE,
         amount="s.amount_minor",
         currency="s.currency",
         columns=(
-            number("milestone_id", "s.id", "The milestone settlement."),
-            number("payment_intent_id", "s.intent_id", "The payment intent it belongs to."),
-            text("shipment_id", "p.shipment_id", "The shipment, as the upstream writes it."),
-            text("recipient_id", "r.recipient_id", "Who is paid; empty if nobody is named."),
-            text("recipient_name", "r.name", "The recipient's name, as it is now."),
-            word("event_type", "s.event_type", "What it is paid for."),
+            *parts.NAMES,
             word("origin", "s.origin", "`EVENT`, or `SETTLE` for one that was asked for."),
             number("event_id", "s.event_id", "The shipment event that brought it; empty for `SETTLE`."),
             text("event_source", "c.name", "Who posted that event."),
             text("event_message_id", "e.message_id", "Under which message id."),
             time("event_occurred_at", "e.occurred_at", "When it happened, by the source."),
             time("event_received_at", "e.received_at", "When we received it."),
-            amount("amount", "s.amount_minor", "The settlement's amount.", currency="s.currency"),
-            word("currency", "s.currency", "ISO 4217."),
-            word("status", "s.status", "Where it stands."),
+            *parts.MONEY_AND_STATUS,
             time("decided_at", "s.created_at", "When it was decided first."),
             word("strategy", "s.strategy", "The decision."),
-            word("risk_tier", "s.risk_tier", "The tier it was decided by."),
-            number("risk_score", "trim_scale(s.risk_score)", "The score it was decided by; empty if unknown."),
+            *parts.RISK,
             text("rule", "s.rule", "The rule of the policy that fired."),
             text("explanation", "s.explanation", "The decision in words."),
             word("policy_version", "s.policy_version", "The version of the policy."),
@@ -86,25 +73,16 @@ SETTLEMENTS: Final = register(
             text("error", "s.error", "What the provider said last when it failed."),
         ),
         filters=(
-            first_day("s.created_at"),
-            last_day("s.created_at"),
-            of_words("status", "s.status", SettlementStatus, "In this status."),
+            *parts.BY_DAY_AND_STATUS,
             of_words("strategy", "s.strategy", ReleaseStrategy, "Decided so."),
-            of_words("risk_tier", "s.risk_tier", RiskTier, "Of this risk tier."),
-            of_words("event_type", "s.event_type", EventType, "Of this event.", lower=False),
-            of_words("currency", "s.currency", EXPONENTS, "In this currency.", lower=False),
-            of_words("payment_method", "s.rail", METHODS, "On this rail."),
-            of_text(
-                "recipient_id",
-                "i.recipient_id = (SELECT r.id FROM rails_recipient r WHERE r.recipient_id = %s)",
-                "To this recipient; the id in full.",
-            ),
+            parts.BY_TIER,
+            *parts.BY_EVENT_MONEY_AND_RECIPIENT,
             of_text(
                 "shipment_id",
                 "i.shipment_id = (SELECT p.id FROM settlements_shipment p WHERE p.shipment_id = %s)",
                 "Of this shipment, written in full.",
             ),
-            of_number("payment_intent_id", "s.intent_id", "Of this payment intent."),
+            parts.BY_INTENT,
         ),
         lists=(ListOfRows(label="settlements.milestonesettlement", key="s.id"),),
     )

@@ -45,7 +45,7 @@ def test_a_file_of_the_bank_is_taken_in_by_hand(
         page.get_by_role("button", name="Upload").click()
         expect(page.get_by_role("heading", name=f"File of the bank {name}")).to_be_visible()
         assert accessibility.faults(page) == []
-    expect(page.get_by_text("Applied: 2 items.")).to_be_visible()
+    expect(page.get_by_text("2 items read, 1 applied; 1 waits for a person.")).to_be_visible()
     broken = AchInboundFile.objects.get(name="monday.ach")
     page.goto("/admin/rails/achinboundfile/")
     expect(page.get_by_text("the line has 74 characters instead of 94")).to_be_visible()

@@ -70,7 +70,7 @@ def test_files_and_entries_are_listed_with_their_totals_and_without_account_numb
     assert "12,345.00 USD" in pages[0]
     assert "Handed over" in pages[0]
     assert sent.file.sha256 in pages[1]
-    assert "2 entries" in pages[1]
+    assert ">1 payment</a>" in pages[1]
     assert sent.trace_number in pages[3]
     assert not any("98765432101" in page for page in pages)
 
@@ -136,7 +136,7 @@ def test_an_upload_is_applied_and_shown_with_its_digest(finance: Client, sent: A
     content = bank_file(("CCD", [returned("R03", trace=sent.trace_number, amount_minor=sent.amount_minor)]))
     answer = finance.post(UPLOAD, {"file": a_file(content), "reason": "By mail from the bank"}, follow=True)
     row = AchInboundFile.objects.get()
-    assert "Applied: 1 items." in text(answer)
+    assert "1 item read, 1 applied." in text(answer)
     assert row.sha256 in text(answer)
     assert row.uploaded_by is not None
     assert row.reason == "By mail from the bank"

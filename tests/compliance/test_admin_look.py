@@ -111,6 +111,7 @@ def test_every_page_is_called_by_what_it_shows_and_leads_back_to_its_list(demo, 
         title, heading = between("title", page), between("h1", page)
         assert title == f"{heading} | ChainPay", path
         assert not re.match(r"(Select|View|Change) ", title), path
+        assert re.findall(r"\b(?:\w+ minor|Sha256|Sec|Rdfi|PREPARED|ACCEPTED)\b", text_of(page)) == [], path
         if path.endswith("/change/"):
             back = path.rsplit("/", 3)[0] + "/"
             assert f'<li><a href="{back}">' in page, path

@@ -64,9 +64,11 @@ def test_nothing_leads_to_the_empty_history_of_the_admin_itself(demo, staff):
             assert f"{path}history/" not in read(client, f"{path}change/"), model
 
 
-def test_a_page_that_is_not_allowed_says_so_and_leads_back(demo, staff):
+def test_a_page_that_is_not_allowed_says_so_and_leads_back(demo, staff, caplog):
     client = logged_in(staff(Role.AUDITOR, "anna"))
     page = read(client, f"/admin/compliance/reviewqueue/{waiting().pk}/approve/", 403)
+    (refused,) = [record for record in caplog.records if record.name == "django.request"]
+    assert refused.exc_info is None
     assert "lacks the permission" in page
     assert "logged in as anna" in page
     assert 'href="/admin/"' in page

@@ -196,9 +196,19 @@ class TestDeciding:
     def test_a_notification_that_proposes_nothing_is_dealt_with(self, in_force: Destination, officer: User) -> None:
         destinations.block(in_force.pk, notice="C04", actor="bank:ach", now=timezone.now())
         client = logged_in(officer)
-        assert "C04" in text(client.get(of(in_force)))
+        for page in (of(in_force), of(in_force.recipient), "/admin/rails/destination/"):
+            shown = text(client.get(page))
+            assert '<span class="cp-tag cp-alarm">Blocked: Notification of change C04</span>' in shown
+            assert '<span class="cp-tag cp-low">Active</span>' not in shown
         client.post(of(in_force, "unblock"), {"reason": "the name is right"})
         assert destinations.get(in_force.pk).blocked == ""
+
+    def test_a_return_is_not_called_a_notification_of_change(self, in_force: Destination, officer: User) -> None:
+        destinations.block(in_force.pk, notice="R03", actor="bank:ach", now=timezone.now())
+        shown = text(logged_in(officer).get(of(in_force)))
+        assert "Blocked: Return R03" in shown
+        assert "otification of change" not in shown
+        assert "otification of change" not in text(logged_in(officer).get(of(in_force, "unblock")))
 
     def test_the_account_of_somebody_else_is_pointed_out(self, change: Destination, officer: User) -> None:
         other, _ = recipients.put("mallory", "Mallory", actor="test", now=timezone.now())

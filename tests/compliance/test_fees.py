@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from compliance.amount_field import NOT_PLAIN
 from compliance.roles import ROLES, Role
 from rails import ledger
 from rails.accounts import AccountCode, AccountKey
@@ -70,6 +71,22 @@ def test_another_amount_under_the_reference_is_a_conflict(finance: Client) -> No
 def test_what_is_no_fee_is_told_so(finance: Client, wrong: dict[str, str]) -> None:
     assert finance.post(FEE, {**GIVEN, **wrong}).status_code == 400
     assert not JournalEntry.objects.exists()
+
+
+@pytest.mark.parametrize("written", ["1e5", " 5 ", "5 ", "+5", "٥", "1_000", "1,000", "0x5", "5.", ".5", "-5"])
+def test_an_amount_is_written_in_plain_digits(finance: Client, written: str) -> None:
+    answer = finance.post(FEE, {**GIVEN, "amount": written})
+    assert answer.status_code == 400
+    assert answer.context["form"].errors["amount"] == [NOT_PLAIN]
+    assert not JournalEntry.objects.exists()
+
+
+def test_nobody_is_taken_for_the_one_who_took_the_fee(finance: Client) -> None:
+    form = finance.get(FEE).context["form"]
+    assert form.fields["provider"].choices[0][0] == ""
+    assert finance.post(FEE, {**GIVEN, "provider": ""}).context["form"].errors["provider"] == [
+        "Choose whose statement it is on."
+    ]
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -13,12 +13,13 @@ from compliance.roles import Role
 from compliance.schedule_picture import Part, Piece
 from rails import recipients
 from rails.money import Money
-from settlements import tokens
+from settlements import lifecycle, tokens
 from settlements.models import AuditEvent, MilestoneSettlement, ShipmentEvent
 from settlements.statuses import EventType, SettlementStatus
 from settlements.tokens import TokenPush
 from tests.compliance.conftest import event, freight, intent, logged_in, recipient, settlement, waiting
 from tests.compliance.test_decisions_by_form import path, post
+from tests.rails.rows import paid_before
 
 
 def page(user, one) -> str:
@@ -140,6 +141,29 @@ def test_the_timeline_has_messages_before_what_they_brought_about(officer):
     moments = timeline.timeline(events, history, brought_by={one.pk: one.event_id})
     told = [moment.event.event_type if moment.event else status_of(moment) for moment in moments]
     assert told == ["POD_CONFIRMED", "PENDING", "APPROVED"]
+
+
+def test_the_timeline_says_why_a_release_waits_and_why_it_moved(officer):
+    one = waiting()
+    post(officer, one, "approve", reason="Bill of lading checked")
+    row = [(one.pk, one.intent_id, SettlementStatus.PENDING, "rail stripe is switched off")]
+    lifecycle.block(row, actor="system:test", now=timezone.now())
+    shown = page(officer, one)
+    story = shown[shown.index('id="timeline"') : shown.index('id="decisions"')]
+    assert "Release blocked" in story
+    assert "rail stripe is switched off" in story
+    assert "Bill of lading checked" in story
+
+
+def test_attempts_at_providers_are_told_with_their_outcome(officer):
+    one = waiting()
+    assert "Attempts at providers" not in page(officer, one)
+    paid_before(one.pk, timezone.now())
+    shown = page(officer, one)
+    attempts = shown[shown.index('id="attempts"') : shown.index('id="decisions"')]
+    for told in ("1, Stripe", "Refused", "Paid Haulage", "acct_1PaidBefore", "stripe event evt_1", "Contradicts"):
+        assert told in attempts
+    assert f"/work/{one.pk}/" in attempts
 
 
 def test_the_picture_is_as_wide_as_the_amounts_and_full():

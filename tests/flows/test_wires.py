@@ -137,6 +137,9 @@ class TestTwoApprovers:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) {FROM_QUEUE}", [settlement.pk])
             assert cursor.fetchone()[0] == (settlement.amount_minor > 0 and settlement.strategy != "PENDING")
+        (created,) = AuditEvent.objects.filter(settlement_id=settlement.pk, action="settlement_created")
+        by_itself = settlement.amount_minor > 0 and settlement.strategy in {"IMMEDIATE", "DELAYED"}
+        assert created.reason.endswith("; but a wire is released by two officers") is by_itself
 
     def test_changing_to_wire_calls_people_in_and_changing_away_lets_it_go(self, recipient: Recipient) -> None:
         switches.turn_off(provider=SettlementProvider.INTERNAL_LEDGER, reason="audit", actor="test", now=now())

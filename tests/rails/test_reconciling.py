@@ -10,12 +10,14 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
 
 from rails import reconciling
+from rails.ach.rail import AchRail
 from rails.base import SettlementProvider, Theirs
 from rails.models import AttemptState, DifferenceKind, RailDifference, RailReconciliation, Recipient
 from rails.money import Money
 from rails.reconciling import NotReconcilable, Ours, differences
 from rails.stripe import installation
 from rails.stripe.rail import StripeRail
+from rails.wire.rail import WireRail
 from settlements import submitting
 from tests.factories import POD, an_intent, settlement_of
 from tests.factories import now as clock
@@ -196,12 +198,12 @@ class TestStripe:
     def test_is_asked_by_a_command_that_says_what_differs_and_fails(self, fake: StripeFake, paid: str) -> None:
         out = StringIO()
         call_command("reconcile_rail", "stripe", stdout=out)
-        assert "1 payments of ours, 1 of theirs" in out.getvalue()
+        assert "1 payment of ours, 1 of theirs" in out.getvalue()
         assert "No differences." in out.getvalue()
         params = {"amount": 5, "currency": "usd", "destination": fake.world.transfers[paid]["destination"]}
         transfers.create(fake.world, "", params)["created"] -= 3 * 86_400
         fake.world.transfers[list(fake.world.transfers)[-1]]["created"] -= 3 * 86_400
-        with pytest.raises(CommandError, match="1 differences"):
+        with pytest.raises(CommandError, match="1 difference"):
             call_command("reconcile_rail", "stripe", stdout=out)
         assert "Theirs without ours, 3 days old: theirs tr_" in out.getvalue()
 
@@ -209,18 +211,26 @@ class TestStripe:
         ("words", "says"),
         [
             (["telegram"], "Unknown payment method"),
-            (["internal_ledger"], "nothing to compare"),
+            (["internal_ledger"], "nothing to compare .* our own books"),
+            (["ach"], "nothing to compare ACH with: the bank keeps no list .* the work list"),
+            (["wire"], "nothing to compare wires with: the bank keeps no list .* under Wires"),
             (["stripe", "--days", "0"], "--days"),
         ],
     )
-    def test_is_not_asked_in_vain(self, fake: StripeFake, words: list[str], says: str) -> None:
-        with pytest.raises(CommandError, match=says):
+    def test_is_not_asked_in_vain(
+        self, fake: StripeFake, words: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for rail in (AchRail, WireRail):
+            monkeypatch.setattr(rail, "is_configured", lambda rail: True)
+        with pytest.raises(CommandError, match=says) as refused:
             call_command("reconcile_rail", *words)
+        assert refused.value.returncode == 2
 
     def test_the_command_fails_when_stripe_can_not_be_read(self, fake: StripeFake, paid: str) -> None:
         fake.faults.script(*[Fault.UNAVAILABLE] * 3, method="GET")
-        with pytest.raises(CommandError, match="could not be read"):
+        with pytest.raises(CommandError, match="could not be read") as refused:
             call_command("reconcile_rail", "stripe")
+        assert refused.value.returncode == 2
 
     def test_what_was_found_stays_as_it_was_found(self, fake: StripeFake, paid: str) -> None:
         fake.world.transfers.clear()
