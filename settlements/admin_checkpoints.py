@@ -46,7 +46,6 @@ def key(row: Checkpoint) -> str:
 @admin.register(Checkpoint)
 class CheckpointAdmin(SettlementsAdmin):
     columns = COLUMNS
-    row_called = "Checkpoint"
     list_display = ["number", "created_at", chains, beginning, key_beginning]
     list_filter = ["created_at"]
     search_fields = ["number__exact"]
@@ -82,7 +81,6 @@ def events(row: CheckpointHead) -> str:
 @admin.register(CheckpointHead)
 class CheckpointHeadAdmin(SettlementsAdmin):
     columns = COLUMNS
-    row_called = "Chain head"
     list_display = ["id", "checkpoint", chain, events, "position"]
     list_select_related = ["checkpoint"]
     search_fields = ["chain__exact"]
