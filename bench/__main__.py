@@ -1,6 +1,6 @@
-"""`make bench`: the floor and the webhook by turns on one PostgreSQL, then the review queue and an export, in one run.
+"""`make bench`: the floor and the webhook by turns, then the review queue, an export and the reconciliation.
 
-`make bench ARGS="--rounds 5"`.
+All in one run. `make bench ARGS="--rounds 5"`.
 """
 
 import argparse
@@ -77,6 +77,8 @@ def _measure_review(plan: Plan, database_url: str) -> None:
     subprocess.run([sys.executable, "-m", "bench.review", *numbers], env=environment, check=True)
     print(flush=True)
     subprocess.run([sys.executable, "-m", "bench.exports", str(plan.exports)], env=environment, check=True)
+    print(flush=True)
+    subprocess.run([sys.executable, "-m", "bench.reconciling", str(plan.turns)], env=environment, check=True)
 
 
 def _measure(plan: Plan, database_url: str) -> None:

@@ -40,6 +40,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(seconds=settings.CHAINPAY_RECONCILE_SECONDS),
         "options": {"expires": max(settings.CHAINPAY_RECONCILE_SECONDS, 60)},
     },
+    "compare": {
+        "task": "settlements.compare",
+        "schedule": timedelta(seconds=settings.CHAINPAY_COMPARE_SECONDS),
+        "options": {"expires": max(settings.CHAINPAY_COMPARE_SECONDS, 60)},
+    },
     "export": {
         "task": "settlements.export",
         "schedule": timedelta(seconds=10),

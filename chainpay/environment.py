@@ -47,6 +47,7 @@ class Environment:
     destination_hold_hours: int
     submit_seconds: int
     reconcile_seconds: int
+    compare_seconds: int
     delivery_seconds: int
     digest_seconds: int
     digest_to: list[str]
@@ -111,6 +112,7 @@ def read(base_dir: Path) -> Environment:
         destination_hold_hours=_integer(env, "CHAINPAY_DESTINATION_HOLD_HOURS", 72, 0 if demo else 1, 31 * 24),
         submit_seconds=_integer(env, "CHAINPAY_SUBMIT_SECONDS", 5, 1, 3_600),
         reconcile_seconds=_integer(env, "CHAINPAY_RECONCILE_SECONDS", 86_400, 60, 31 * 86_400),
+        compare_seconds=_integer(env, "CHAINPAY_COMPARE_SECONDS", 900, 60, 86_400),
         delivery_seconds=_integer(env, "CHAINPAY_DELIVERY_SECONDS", 10, 1, 86_400),
         digest_seconds=_integer(env, "CHAINPAY_DIGEST_SECONDS", 900, 1, 86_400),
         digest_to=post.to,

@@ -117,7 +117,7 @@ SIDEBAR: Final = {
                 _list("Wires", "rails", "wireentry", "account_balance_wallet"),
                 _list("Wire files", "rails", "wirefile", "draft"),
                 _list("Bank messages", "rails", "wiremessage", "mark_email_read"),
-                _list("Reconciliations", "rails", "railreconciliation", "balance"),
+                _list("Lists of providers", "rails", "railreconciliation", "balance"),
                 _list("Stripe payouts", "rails", "stripepayout", "account_balance_wallet"),
                 _list("Stripe events", "rails", "stripeevent", "bolt"),
                 _list("Stripe accounts", "rails", "stripeaccount", "store"),
@@ -155,6 +155,14 @@ SIDEBAR: Final = {
             "title": "Books",
             "items": [
                 _list("Daily close", "rails", "closedday", "event_available"),
+                {
+                    "title": "Reconciliation",
+                    "icon": "rule",
+                    "link": reverse_lazy("admin:compliance_reconciliation"),
+                    "permission": _may("settlements.read_queue"),
+                    "badge": "compliance.badges.differences",
+                    "badge_variant": "danger",
+                },
                 _list("Journal entries", "rails", "journalentry", "menu_book"),
                 _list("Postings", "rails", "posting", "swap_horiz"),
                 _list("Accounts", "rails", "account", "account_balance"),

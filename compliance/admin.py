@@ -22,6 +22,7 @@ from compliance import (
     next_page,
     opening_pages,
     queue_pages,
+    reconciliation_pages,
     stamp_pages,
     work_pages,
 )
@@ -64,6 +65,17 @@ class ReviewQueueAdmin(ReadOnlyAdmin):
                 name="compliance_reviewqueue_evidence_file",
             ),
             path("<int:milestone_id>/next/", page(next_page.next_view), name="compliance_reviewqueue_next"),
+            path("reconciliation/", page(reconciliation_pages.list_view), name="compliance_reconciliation"),
+            path(
+                "reconciliation/compare/",
+                page(reconciliation_pages.compare_view),
+                name="compliance_reconciliation_compare",
+            ),
+            path(
+                "reconciliation/<int:difference_id>/",
+                page(reconciliation_pages.resolve_view),
+                name="compliance_reconciliation_resolve",
+            ),
             path("work/", page(work_pages.list_view), name="compliance_work_list"),
             path("work/<int:milestone_id>/", page(work_pages.item_view), name="compliance_work_item"),
             *(

@@ -29,6 +29,6 @@ def _badge(figure: str) -> Callable[[HttpRequest], str]:
     return shown
 
 
-waiting, overdue, mine, held, delayed, destinations, work = map(
-    _badge, ("waiting", "overdue", "mine", "held", "delayed", "destinations", "work")
+waiting, overdue, mine, held, delayed, destinations, work, differences = map(
+    _badge, ("waiting", "overdue", "mine", "held", "delayed", "destinations", "work", "differences")
 )

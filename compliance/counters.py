@@ -9,6 +9,7 @@ from django.db import connection
 from compliance import queue_sql
 from compliance.queries import overdue_before
 from settlements import bank_work, books_checks, work
+from settlements.reconciliation import listing
 
 _COUNT = f"""
     SELECT count(*), count(*) FILTER (WHERE {queue_sql.OVERDUE}),
@@ -17,7 +18,8 @@ _COUNT = f"""
             WHERE h.lifted_at IS NULL AND s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
            (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED}),
            (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED'),
-           {work.COUNT} + {bank_work.COUNT} + {books_checks.COUNT}
+           {work.COUNT} + {bank_work.COUNT} + {books_checks.COUNT},
+           {listing.COUNT}
     FROM settlements_milestonesettlement s WHERE {queue_sql.WAITS}
 """
 
@@ -26,7 +28,8 @@ _COUNT = f"""
 class Counters:
     """How many wait for people, how many of these beyond the target and how many with this person; how many are on
     hold; how many release by themselves when their time has come; how many destinations wait to be confirmed; how much
-    of the money at providers, of the banks' files and of the books people have to look at."""
+    of the money at providers, of the banks' files and of the books people have to look at; how many differences of the
+    reconciliation are open."""
 
     waiting: int
     overdue: int
@@ -35,6 +38,7 @@ class Counters:
     delayed: int
     destinations: int
     work: int
+    differences: int
 
 
 def counts(user: AbstractBaseUser | AnonymousUser, now: datetime) -> Counters:

@@ -50,8 +50,8 @@ class _Items(ReadOnlyInline):
 
 @admin.register(RailReconciliation)
 class RailReconciliationAdmin(ReadOnlyAdmin):
-    called = "Reconciliations"
-    row_called = "Reconciliation with"
+    called = "Lists of providers"
+    row_called = "Comparison with the list of"
     list_display = ["started_at", "provider", outcome, "ours", "theirs", "since", "actor", "error"]
     list_filter = [words("provider", [each for each in SettlementProvider if each.method != "internal_ledger"])]
     inlines = [_Items]

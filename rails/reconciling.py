@@ -86,7 +86,7 @@ class Ours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One payment that the two sides tell differently, in words for both."""
+    """One payment that the two sides tell differently, in words for both; `payment` is theirs, if they have it."""
 
     kind: DifferenceKind
     milestone_id: int | None
@@ -94,6 +94,7 @@ class Difference:
     reference: str
     ours: str
     theirs: str
+    payment: Theirs | None
     at: datetime
 
     @property
@@ -181,6 +182,7 @@ def _difference(kind: DifferenceKind, own: Ours | None, payment: Theirs | None) 
         reference=known.reference or (payment.reference if payment else ""),
         ours=_in_words(own.reference, own.amount, own.returned, own.destination, own.state.lower()) if own else "",
         theirs=_in_words(payment.reference, payment.amount, payment.returned, payment.destination) if payment else "",
+        payment=payment,
         at=at,
     )
 
@@ -241,6 +243,9 @@ def _kept(run: RailReconciliation, found: Sequence[Difference], now: datetime) -
                 reference=each.reference,
                 ours=each.ours,
                 theirs=each.theirs,
+                amount_minor=each.payment.amount.minor if each.payment else None,
+                returned_minor=each.payment.returned.minor if each.payment else None,
+                currency=each.payment.amount.currency if each.payment else "",
                 occurred_at=each.at,
                 first_seen_at=seen.get(each.identity, now),
             )

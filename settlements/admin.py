@@ -20,6 +20,7 @@ from settlements import admin_event_sources as admin_event_sources
 from settlements import admin_exports as admin_exports
 from settlements import admin_inbox as admin_inbox
 from settlements import admin_office as admin_office
+from settlements import admin_reconciliation as admin_reconciliation
 from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
 from settlements.admin_dossier import WithDossier
 from settlements.admin_search import ByIntent, ByShipment

@@ -32,7 +32,8 @@ _STANDING: Final = """
 _LATEST: Final = "SELECT max(finished_at) FROM settlements_bookscheck"
 # 1 while something stands in red or the nights are missed, for the figure beside the work list; `{now}` is a moment.
 COUNT: Final = f"""(SELECT (EXISTS ({_STANDING})
-    OR ({_LATEST}) < %(now)s::timestamptz - interval '{_LATE_AFTER.total_seconds():.0f} seconds')::int)"""
+    OR coalesce(({_LATEST}) < %(now)s::timestamptz - interval '{_LATE_AFTER.total_seconds():.0f} seconds', false)
+    )::int)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

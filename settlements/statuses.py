@@ -151,6 +151,27 @@ class BankWorkKind(StrEnum):
     ITEM = "ITEM"
 
 
+class MismatchKind(StrEnum):
+    """How two of the four sides of a payment differ: settlement, attempt, journal, and provider or bank."""
+
+    NO_SETTLEMENT = "NO_SETTLEMENT"
+    NO_ATTEMPT = "NO_ATTEMPT"
+    STATUS = "STATUS"
+    AMOUNT = "AMOUNT"
+    REFERENCE = "REFERENCE"
+    BOOKED = "BOOKED"
+    CLEARING = "CLEARING"
+    OWED = "OWED"
+    THEIRS_MISSING = "THEIRS_MISSING"
+    OURS_MISSING = "OURS_MISSING"
+    THEIR_AMOUNT = "THEIR_AMOUNT"
+    THEIR_DESTINATION = "THEIR_DESTINATION"
+    THEIR_REFERENCE = "THEIR_REFERENCE"
+    THEIR_RETURN = "THEIR_RETURN"
+    THEIR_WORD = "THEIR_WORD"
+    IN_DOUBT = "IN_DOUBT"
+
+
 class DeliveryState(StrEnum):
     """What became of one message to one subscriber."""
 

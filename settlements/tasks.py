@@ -14,6 +14,7 @@ from rails.base import Reconcilable, RemoteRail
 from settlements import books_checks, deliveries, release, reprocessing, submitting
 from settlements.exports import background
 from settlements.proof import checkpoints, publishing
+from settlements.reconciliation import comparing
 
 logger = logging.getLogger(__name__)
 
@@ -128,3 +129,10 @@ def reconcile() -> dict[str, int]:
             run = reconciling.reconcile(provider=rail.get_provider(), actor="beat", now=timezone.now())
             counted[rail.get_provider().method] = -1 if run.error else run.differences
     return counted
+
+
+@shared_task(name="settlements.compare")  # type: ignore[untyped-decorator]
+def compare() -> dict[str, int]:
+    """Compares settlements, attempts, journal and what providers and banks have told; no network."""
+    comparison = comparing.compare(actor="beat", now=timezone.now())
+    return {"payments": comparison.payments, "differences": comparison.differences}

@@ -64,6 +64,12 @@ def balance(amount: Money) -> str:
 
 
 @register.filter
+def thousands(number: int) -> str:
+    """A count with its thousands apart: `12,345`."""
+    return f"{number:,}"
+
+
+@register.filter
 def age(since: datetime, now: datetime) -> str:
     """How long something has waited, in its largest unit and the next: `3 d 4 h`, `12 min`."""
     minutes = max((now - since) // timedelta(minutes=1), 0)

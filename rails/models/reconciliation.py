@@ -52,7 +52,10 @@ class RailReconciliation(models.Model):
 
 
 class RailDifference(models.Model):
-    """One payment that the two sides tell differently; `first_seen_at` is when a comparison found it first."""
+    """One payment that the two sides tell differently; `first_seen_at` is when a comparison found it first.
+
+    `amount_minor` and `returned_minor` are theirs, in minor units of `currency`; null where they have no such payment.
+    """
 
     reconciliation = models.ForeignKey(
         RailReconciliation, on_delete=models.PROTECT, related_name="items", db_index=False
@@ -63,6 +66,9 @@ class RailDifference(models.Model):
     reference = models.TextField(default="", blank=True)
     ours = models.TextField(default="", blank=True)
     theirs = models.TextField(default="", blank=True)
+    amount_minor = models.BigIntegerField(null=True, blank=True)
+    returned_minor = models.BigIntegerField(null=True, blank=True)
+    currency = models.TextField(default="", blank=True, db_default="")
     occurred_at = models.DateTimeField()
     first_seen_at = models.DateTimeField()
 

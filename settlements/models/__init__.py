@@ -10,6 +10,7 @@ from settlements.models.four_eyes_limit import FourEyesLimit
 from settlements.models.freight_token import FreightToken, Shipment
 from settlements.models.intent import IdempotencyKey, PaymentIntent, PaymentSchedule, PaymentScheduleItem
 from settlements.models.office_event import OfficeEvent
+from settlements.models.reconciliation import BooksDifference, Comparison, DifferenceResolution
 from settlements.models.settlement import Approval, Hold, MilestoneSettlement
 from settlements.models.shipment_event import ShipmentEvent
 from settlements.models.subscriber import Delivery, Subscriber, SubscriberSecret
@@ -19,9 +20,12 @@ __all__ = [
     "Approval",
     "AuditEvent",
     "BooksCheck",
+    "BooksDifference",
     "Checkpoint",
     "CheckpointHead",
+    "Comparison",
     "Delivery",
+    "DifferenceResolution",
     "EventSource",
     "Export",
     "ExportState",

@@ -225,7 +225,7 @@ def test_counters_are_the_lengths_of_the_lists_in_one_statement(many, officer, l
 
 
 def test_an_empty_queue_counts_nothing(officer) -> None:
-    assert counters.counts(officer, timezone.now()) == counters.Counters(0, 0, 0, 0, 0, 0, 0)
+    assert counters.counts(officer, timezone.now()) == counters.Counters(0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def test_every_filter_of_the_dataclass_is_described_and_has_its_condition() -> None:

@@ -9,9 +9,10 @@ from rails.books import book_fee
 from rails.money import Money
 from settlements import office_log
 from settlements.closing import closing
-from settlements.models import BooksCheck, Export
+from settlements.models import BooksCheck, BooksDifference, Comparison, DifferenceResolution, Export
 from settlements.office_log import OfficeAction, OfficeDraft
 from settlements.proof import checkpoints
+from tests.factories import a_user
 
 _PROVEN = [{"check": "audit events are chained", "rows": 2, "seconds": "0.1"}]
 
@@ -34,6 +35,21 @@ def office_rows(now: datetime) -> None:
         failed_check="office events are chained",
         difference="office event 2: hash does not match its content",
     )
+    difference = BooksDifference.objects.create(
+        identity="0" * 64,
+        kind="CLEARING",
+        provider="ACH",
+        currency="USD",
+        expected_minor=0,
+        found_minor=1_250,
+        occurred_at=now,
+        found_at=now,
+    )
+    DifferenceResolution.objects.create(
+        difference=difference, reason="a fee of the bank", resolved_by=a_user(), actor="user:finance1", resolved_at=now
+    )
+    totals = {"ach USD": {"payments": 1, "on_their_way": 0, "clearing": 1_250}}
+    Comparison.objects.create(actor="beat", started_at=now, payments=1, differences=1, totals=totals)
     export = Export.objects.create(
         dataset="settlements",
         version=1,

@@ -1,0 +1,1 @@
+"""Reconciliation: settlements, attempts, journal and provider or bank compared, and what people said of the rest."""
