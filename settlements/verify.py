@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from settlements.verification import (
+    accounts,
     attempts,
     books,
     chain,
     checkpoints,
     copies,
     days,
+    exports,
+    guards,
     intents,
+    messages,
     office,
+    people,
     releases,
     replay,
+    told,
+    views,
 )
 from settlements.verification.differences import rows_are_told
 
@@ -30,6 +37,13 @@ CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("settlements are out and booked once", releases.check),
     ("attempts at providers are booked and told", attempts.check),
     ("intents are the sum of their parts", intents.check),
+    ("postings are on the accounts they belong to", accounts.check),
+    ("settlements and intents say what was told of them", told.check),
+    ("decisions and holds are as they were told", people.check),
+    ("shipment events are the messages received", messages.check),
+    ("exports are on record as they left", exports.check),
+    ("reporting views show what the tables hold", views.check),
+    ("guards are awake and references lead to rows", guards.check),
 )
 
 # What lies outside of the database is compared outside of its snapshot, or what is made meanwhile would be missing.

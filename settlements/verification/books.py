@@ -30,6 +30,13 @@ _RULES = [
         """,
     ),
     Rule(
+        "posting {0}: it is booked as of {1}, but its entry as of {2}",
+        """
+        SELECT p.id, p.posted_at, e.posted_at FROM rails_posting p JOIN rails_journalentry e ON e.id = p.entry_id
+        WHERE p.posted_at <> e.posted_at ORDER BY p.id
+        """,
+    ),
+    Rule(
         "posting {0}: it moves nothing, or moves it to where it came from",
         """
         SELECT p.id FROM rails_posting p WHERE p.amount_minor <= 0 OR p.debit_account_id = p.credit_account_id

