@@ -120,6 +120,7 @@ SIDEBAR: Final = {
                 _list("Lists of providers", "rails", "railreconciliation", "balance"),
                 _list("Stripe payouts", "rails", "stripepayout", "account_balance_wallet"),
                 _list("Stripe events", "rails", "stripeevent", "bolt"),
+                _list("Decisions on events", "rails", "stripeeventdecision", "task_alt"),
                 _list("Stripe accounts", "rails", "stripeaccount", "store"),
                 _list("Rails on and off", "rails", "railswitch", "toggle_on"),
             ],

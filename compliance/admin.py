@@ -14,6 +14,7 @@ from compliance import admin_days as admin_days
 from compliance import admin_exports as admin_exports  # after the rails, whose journal it extends
 from compliance import admin_rails as admin_rails
 from compliance import admin_staff as admin_staff
+from compliance import admin_stripe as admin_stripe
 from compliance import admin_wires as admin_wires
 from compliance import (
     bulk_pages,

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
 
 from rails.admin_columns import COLUMNS, Columns, listed, tags
 from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
 from rails.models import (
     StripeAccount,
     StripeEvent,
+    StripeEventDecision,
     StripeEventState,
     StripeInstallation,
     StripeListening,
@@ -42,14 +45,53 @@ class _Parts(ReadOnlyInline):
     show_change_link = False
 
 
+class _Decisions(ReadOnlyInline):
+    model = StripeEventDecision
+    columns: ClassVar[Columns] = {**COLUMNS, "decision": in_words}
+    fields: ClassVar[Any] = ["decided_at", "decision", "actor", "reason", "detail"]
+    readonly_fields = fields
+    show_change_link = False
+
+
+class ForPeople(admin.SimpleListFilter):
+    """Whether somebody has to decide about an event."""
+
+    title = "waiting for people"
+    parameter_name = "waits"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", "Unclear, waits for a person")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> QuerySet[StripeEvent]:
+        if self.value() != "1":
+            return queryset
+        decided = StripeEventDecision.objects.filter(event=OuterRef("pk"), unclear_since=OuterRef("done_at"))
+        return queryset.filter(~Exists(decided), state=StripeEventState.UNCLEAR)
+
+
 @admin.register(StripeEvent)
 class StripeEventAdmin(ReadOnlyAdmin):
     columns: ClassVar[Columns] = {**COLUMNS, "state": tags(_STATE_LOOKS), "about": listed, "type": str}
     row_called = "Event"
     list_display = ["occurred_at", "type", "state", "detail", "account", "came_by"]
-    list_filter = [words("state", StripeEventState), words("came_by", ["webhook", "poll"])]
+    list_filter = [ForPeople, words("state", StripeEventState), words("came_by", ["webhook", "poll"])]
     search_fields = ["=event_id", "=about_id", "=account"]
     search_help_text = "A whole id: of the event, of what it is about, or of the account"
+    inlines = [_Decisions]
+
+
+@admin.register(StripeEventDecision)
+class StripeEventDecisionAdmin(ReadOnlyAdmin):
+    called = "Decisions on Stripe events"
+    row_called = "Decision on"
+    columns: ClassVar[Columns] = {**COLUMNS, "decision": in_words}
+    list_display = ["decided_at", "event", "decision", "actor", "reason", "detail"]
+    list_filter = [words("decision", StripeEventDecision.Decision), "decided_at"]
+    list_select_related = ["event"]
+    search_fields = ["=event__event_id", "=event__about_id", "actor"]
+    search_help_text = "A whole id of the event or of what it is about, or who decided"
+    fields: ClassVar[Any] = ["event", "detail", "unclear_since", "decision", "actor", "reason", "decided_at"]
+    readonly_fields = fields
 
 
 @admin.register(StripePayout)

@@ -1,4 +1,4 @@
-"""What people have to look at of banks' files: lost ones of ours, inboxes in trouble, quarantined ones, items."""
+"""What people have to look at of banks' files (lost, in trouble, quarantined, items), and of Stripe's events."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,10 @@ _FOR_PEOPLE = """
     UNION ALL
     SELECT 'ITEM', 'ACH', i.id, trim(i.code || ' of ' || i.trace_number), i.words, f.read_at
     FROM rails_achinbounditem i JOIN rails_achinboundfile f ON f.id = i.file_id WHERE i.waits
+    UNION ALL
+    SELECT 'EVENT', 'STRIPE', e.id, trim(e.type || ' ' || e.about_id), e.detail, e.done_at FROM rails_stripeevent e
+    WHERE e.state = 'UNCLEAR' AND NOT EXISTS (
+        SELECT 1 FROM rails_stripeeventdecision d WHERE d.event_id = e.id AND d.unclear_since = e.done_at)
 """
 # How many pieces of work wait for people.
 COUNT: Final = f"(SELECT count(*) FROM ({_FOR_PEOPLE}) bank_work)"
@@ -50,7 +54,7 @@ _LIST = f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankWork:
-    """One piece of work about a bank's file; `row` is the trouble's, the file's or the item's, `name` the file's."""
+    """One piece of work about a bank's file or an event of Stripe's; `row` is its row, `name` what it is called."""
 
     kind: BankWorkKind
     rail: SettlementProvider

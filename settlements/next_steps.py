@@ -79,6 +79,10 @@ _OF_BANK: Final[Mapping[BankWorkKind, str]] = MappingProxyType(
         BankWorkKind.ITEM: (
             "It moves nothing by itself. Speak to the bank, do what it asks for, and mark it as dealt with."
         ),
+        BankWorkKind.EVENT: (
+            "Nothing of it was applied. Look it up in Stripe's dashboard and compare it with the payment. Process it "
+            "again if what stood in its way is over, or mark it as dealt with."
+        ),
     }
 )
 

@@ -143,12 +143,13 @@ class WorkKind(StrEnum):
 
 
 class BankWorkKind(StrEnum):
-    """What of the banks' files people have to look at, the gravest first."""
+    """What of the banks' files, and of Stripe's events, people have to look at, the gravest first."""
 
     LOST = "LOST"
     INBOX = "INBOX"
     QUARANTINED = "QUARANTINED"
     ITEM = "ITEM"
+    EVENT = "EVENT"
 
 
 class MismatchKind(StrEnum):

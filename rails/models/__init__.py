@@ -30,6 +30,7 @@ from rails.models.stripe import (
     StripePayoutPart,
     StripePayoutStatus,
 )
+from rails.models.stripe_decision import StripeEventDecision
 from rails.models.switch import RailSwitch
 from rails.models.wire import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 
@@ -70,6 +71,7 @@ __all__ = [
     "ReversalReason",
     "StripeAccount",
     "StripeEvent",
+    "StripeEventDecision",
     "StripeEventState",
     "StripeInstallation",
     "StripeListening",

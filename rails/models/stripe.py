@@ -35,6 +35,13 @@ _ONCE = """
         IS DISTINCT FROM (to_jsonb(OLD) - ARRAY['state', 'detail', 'tries', 'next_try_at', 'done_at']) THEN
         RAISE EXCEPTION 'Stripe event %: what arrived never changes', OLD.event_id USING ERRCODE = 'check_violation';
     END IF;
+    IF NEW IS DISTINCT FROM OLD AND OLD.state <> 'WAITING' AND NOT (
+        OLD.state = 'UNCLEAR' AND NEW.state = 'WAITING' AND EXISTS (
+            SELECT 1 FROM rails_stripeeventdecision d
+            WHERE d.event_id = OLD.id AND d.unclear_since = OLD.done_at AND d.decision = 'PROCESS_AGAIN')) THEN
+        RAISE EXCEPTION 'Stripe event %: what became of it stays, unless a person has it processed again', OLD.event_id
+            USING ERRCODE = 'check_violation';
+    END IF;
     RETURN NEW;
 """
 _ONWARDS = """
@@ -120,6 +127,7 @@ class StripeEvent(models.Model):
         indexes = [
             models.Index(fields=["next_try_at"], condition=Q(state="WAITING"), name="stripe_events_that_wait"),
             models.Index(fields=["about_id"], name="stripe_events_about"),
+            models.Index(fields=["done_at"], condition=Q(state="UNCLEAR"), name="stripe_events_unclear"),
         ]
         triggers = [
             Guard(name="what_arrived_never_changes", when=pgtrigger.Before, operation=pgtrigger.Update, func=_ONCE),

@@ -14,6 +14,7 @@ from rails.wire import inbox as wire_inbox
 from settlements.statuses import SettlementStatus as S
 from tests.browser import accessibility, desk
 from tests.browser.conftest import PHONE, Visit
+from tests.compliance.test_stripe_event_pages import an_event
 from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
 from tests.flows.resolving import failed, in_question, paid, returned, tell
 
@@ -78,3 +79,26 @@ def test_files_of_banks_are_found_and_dealt_with(visit: Visit, tmp_path: Path) -
     expect(page.get_by_text("Quarantined, dealt with")).to_be_visible()
     page.goto(LIST)
     expect(desk.main(page)).not_to_contain_text("broken.xml")
+
+
+def test_an_unclear_event_of_stripes_is_found_and_dealt_with(visit: Visit) -> None:
+    event = an_event(
+        "it is not what attempt 1 ordered: tr_1PgqZx2eZvKYlo2CabcdEFGH of 0.01 USD to acct_1032D82eZvKYlo2C"
+    )
+    row = f"/admin/rails/stripeevent/{event.pk}/"
+    for screen in (PICTURE, PHONE):
+        page = visit("officer1", screen=screen)
+        for address in (f"{row}again/", f"{row}deal/", "/admin/rails/stripeevent/?waits=1", f"{row}change/", LIST):
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            assert accessibility.faults(page) == []
+    page.get_by_role("link", name="transfer.created").click()
+    page.get_by_role("link", name="Dealt with").last.click()
+    page.get_by_role("textbox", name="Reason").fill("Stripe's support says that it was a test")
+    page.get_by_role("dialog").get_by_role("button", name="Dealt with").click()
+    expect(desk.main(page)).to_contain_text("Stripe's support says that it was a test")
+    assert accessibility.faults(page) == []
+    page.goto(LIST)
+    expect(desk.main(page)).not_to_contain_text("transfer.created")
+    page.goto("/admin/rails/stripeeventdecision/")
+    assert accessibility.faults(page) == []

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
+from django.contrib.auth.models import User
+
 from rails.models import (
     DifferenceKind,
     RailDifference,
     RailReconciliation,
     StripeAccount,
     StripeEvent,
+    StripeEventDecision,
     StripeEventState,
     StripeListening,
     StripePayout,
@@ -46,6 +49,17 @@ def load(now: datetime | None = None) -> None:
             detail=detail,
             done_at=None if state == StripeEventState.WAITING else now,
         )
+    unclear = StripeEvent.objects.get(state=StripeEventState.UNCLEAR)
+    officer, _ = User.objects.get_or_create(username="olga")
+    StripeEventDecision.objects.create(
+        event=unclear,
+        unclear_since=now,
+        detail=unclear.detail,
+        decision="DEALT_WITH",
+        decided_by=officer,
+        actor="user:olga",
+        reason="It was a test of Stripe's support; they have taken it back",
+    )
     for place, status in enumerate(["pending", "in_transit", "paid", "failed"]):
         payout = StripePayout.objects.create(
             payout_id=f"po_1PgqZx2eZvKYlo2Cabcd{place:04d}",

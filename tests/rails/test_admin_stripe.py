@@ -13,6 +13,7 @@ from rails.models import (
     RailReconciliation,
     StripeAccount,
     StripeEvent,
+    StripeEventDecision,
     StripeInstallation,
     StripeListening,
     StripePayout,
@@ -23,6 +24,7 @@ from tests.rails import stripe_rows
 
 MODELS = [
     StripeEvent,
+    StripeEventDecision,
     StripePayout,
     StripePayoutPart,
     StripeAccount,
