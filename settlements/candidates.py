@@ -12,7 +12,7 @@ from django.db import connection
 from rails import registry
 from rails.attempts import PAID_BEFORE
 from rails.money import Money
-from settlements.models import guards
+from settlements.models import settlement_guards
 from settlements.policy import Decision, RiskPicture, decide_at_event, decide_at_settle
 from settlements.statuses import LIVE_TOKEN_STATUSES, WENT_OUT, EventType, Origin, ReleaseStrategy, SettlementStatus
 
@@ -56,7 +56,7 @@ DESTINATION_OBSTACLE = """CASE WHEN {rail} = 'internal_ledger' THEN ''
     WHEN {recipient} IS NULL THEN 'nobody is named to be paid'
     ELSE rails_destination_obstacle({recipient}, {rail}) END"""
 # Whether the recipient has what counted as returned of an attempt, so that nothing is paid again. Alias: s.
-KEPT = guards.KEPT_BY_RECIPIENT.format(settlement="s.id")
+KEPT = settlement_guards.KEPT_BY_RECIPIENT.format(settlement="s.id")
 _DESTINATION = DESTINATION_OBSTACLE.format(rail="s.rail", recipient="i.recipient_id")
 
 # Whether a provider says that it paid what failed or came back: nobody pays that again. Alias: s.

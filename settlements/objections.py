@@ -9,7 +9,7 @@ from django.db import connection
 from rails.models.notice import BY_HAND
 from settlements import candidates
 from settlements.candidates import Candidate
-from settlements.models import guards
+from settlements.models import approval_guards, settlement_guards
 from settlements.refusals import Kind, Refusal
 from settlements.statuses import WENT_OUT, Channel, SettlementStatus
 
@@ -37,9 +37,9 @@ _FACTS = f"""
            EXISTS (SELECT 1 FROM rails_railattempt a JOIN rails_railnotice n ON n.attempt_id = a.id
                    WHERE a.milestone_id = s.id AND n.outcome IN ('REFUSED', 'RECOVERED')
                      AND n.source = %(by_hand)s),
-           {guards.SAID_IT_CAME_BACK.format(settlement="s.id", officer="%(officer)s")},
+           {approval_guards.SAID_IT_CAME_BACK.format(settlement="s.id", officer="%(officer)s")},
            rails_paid_though_refused(s.id),
-           {guards.KEPT_BY_RECIPIENT.format(settlement="s.id")}
+           {settlement_guards.KEPT_BY_RECIPIENT.format(settlement="s.id")}
     FROM settlements_milestonesettlement s JOIN settlements_paymentintent i ON i.id = s.intent_id
     WHERE s.id = %(settlement)s
 """

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from rails.wording import in_words
-from settlements.models import guards
+from settlements.models import approval_guards, guards, settlement_guards
 from settlements.models.intent import PaymentIntent
 from settlements.models.shipment_event import ShipmentEvent
 
@@ -124,10 +124,10 @@ class MilestoneSettlement(models.Model):
         ]
         triggers = [
             *guards.never_removed(),
-            guards.STATUS_EDGES,
-            guards.SETTLEMENT_ROW,
-            guards.SETTLEMENT_CLAIM,
-            guards.PROVIDERS_WORD,
+            settlement_guards.STATUS_EDGES,
+            settlement_guards.SETTLEMENT_ROW,
+            settlement_guards.SETTLEMENT_CLAIM,
+            settlement_guards.PROVIDERS_WORD,
         ]
 
     def __str__(self) -> str:
@@ -160,7 +160,7 @@ class Approval(models.Model):
         indexes = [
             models.Index(fields=["created_at", "id"], condition=Q(decision="APPROVE"), name="approvals_by_time"),
         ]
-        triggers = [*guards.append_only(), guards.APPROVAL_ROW, guards.APPROVAL_CHANNEL]
+        triggers = [*guards.append_only(), approval_guards.APPROVAL_ROW, approval_guards.APPROVAL_CHANNEL]
 
     def __str__(self) -> str:
         return f"{in_words(self.decision)} of milestone settlement {self.settlement_id}"

@@ -2,7 +2,7 @@
 
 from rails.books import CLEARING
 from rails.models.notice import BY_HAND
-from settlements.models.guards import SAYINGS
+from settlements.models.approval_guards import SAYINGS
 from settlements.verification.differences import Rule, count, keep
 
 # The last attempt of each settlement (none: nulls), and what its status asks of it.
