@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from rails.ach.payments import CURRENCY
 from rails.admin_columns import COLUMNS, Columns, dealt_with, tag, tags
-from rails.admin_lost_files import FileVerdicts
+from rails.admin_lost_files import FileVerdicts, trouble
 from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
 from rails.models import (
     AchEntry,
@@ -192,7 +192,7 @@ class AchFileAdmin(ReadOnlyAdmin):
     search_help_text = "A part of the name, or a whole SHA-256"
     fields: ClassVar[Any] = [
         "name", "state", "purpose", window, "effective_entry_date", "id_modifier", entries_of, "entry_hash",
-        debits_of, credits_of, "sha256", "created_at", "lost_at", "lost_words", "handed_over_at",
+        debits_of, credits_of, "sha256", "created_at", "lost_at", trouble, "handed_over_at",
         "settled_at", "refused_at", "refused_by_actor", "refused_reason",
     ]  # fmt: skip
     readonly_fields = fields

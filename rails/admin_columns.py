@@ -63,7 +63,7 @@ COLUMNS: Final[Columns] = {
     "applied": tags({"CONTRADICTED": "cp-alarm"}),
     "code": in_words,
     "rail": in_words,
-    **dict.fromkeys(("actor", "proposed_actor", "confirmed_actor", "taken_back_actor"), actor),
+    "actor": actor,
     "created_by": actor,
     "refused_by_actor": actor,
     "dealt_by_actor": actor,

@@ -7,7 +7,8 @@ from django.utils.safestring import SafeString
 
 from rails.admin_columns import COLUMNS, Columns, tag
 from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
-from rails.models import FileVerdict, Verdict
+from rails.models import AchFile, FileVerdict, Verdict, WireFile
+from rails.wording import NOTHING, actor
 
 _SAYS: Final[dict[str, str]] = {verdict.value: str(verdict.label) for verdict in Verdict}
 _COLUMNS: Final[Columns] = {**COLUMNS, "verdict": lambda verdict: tag(_SAYS.get(verdict) or verdict)}
@@ -27,6 +28,30 @@ def standing(row: FileVerdict) -> SafeString:
     return tag("Taken back") if row.taken_back_at is not None else tag("Waits for another person", "cp-alarm")
 
 
+@admin.display(description="said by")
+def said_by(row: FileVerdict) -> str:
+    """Who proposed it."""
+    return actor(row.proposed_actor)
+
+
+@admin.display(description="confirmed by")
+def confirmed_by(row: FileVerdict) -> str:
+    """Who said so too, and why."""
+    return f"{actor(row.confirmed_actor)}: {row.confirmed_reason}" if row.confirmed_actor else NOTHING
+
+
+@admin.display(description="taken back by")
+def taken_back_by(row: FileVerdict) -> str:
+    """Who took it back, and why."""
+    return f"{actor(row.taken_back_actor)}: {row.taken_back_reason}" if row.taken_back_actor else NOTHING
+
+
+@admin.display(description="trouble")
+def trouble(row: AchFile | WireFile) -> str:
+    """What was found of the file when it was to be handed over."""
+    return row.lost_words or NOTHING
+
+
 class FileVerdicts(ReadOnlyInline):
     """Who said what, and who confirmed it or took it back."""
 
@@ -34,7 +59,7 @@ class FileVerdicts(ReadOnlyInline):
     verbose_name_plural = "what people said of it when it was lost"
     columns: ClassVar[Columns] = _COLUMNS
     fields: ClassVar[Any] = [
-        "verdict", standing, "bank_reference", "proposed_actor", "reason", "confirmed_actor", "confirmed_reason",
+        "verdict", standing, "bank_reference", said_by, "reason", confirmed_by, taken_back_by,
     ]  # fmt: skip
     readonly_fields = fields
 
@@ -44,14 +69,13 @@ class FileVerdictAdmin(ReadOnlyAdmin):
     called = "Verdicts on lost files"
     row_called = "Verdict on"
     columns: ClassVar[Columns] = _COLUMNS
-    list_display = ["proposed_at", file_of, "verdict", standing, "proposed_actor", "confirmed_actor"]
+    list_display = ["proposed_at", file_of, "verdict", standing, said_by, confirmed_by]
     list_filter = ["proposed_at", words("verdict", Verdict.values)]
     list_select_related = ["ach_file", "wire_file"]
     search_fields = ["ach_file__name", "wire_file__name"]
     search_help_text = "A part of the file's name"
     fields: ClassVar[Any] = [
-        "ach_file", "wire_file", "verdict", standing, "bank_reference", "proposed_actor", "reason", "proposed_at",
-        "confirmed_actor", "confirmed_reason", "confirmed_at", "taken_back_actor", "taken_back_reason",
-        "taken_back_at",
+        "ach_file", "wire_file", "verdict", standing, "bank_reference", said_by, "reason", "proposed_at",
+        confirmed_by, "confirmed_at", taken_back_by, "taken_back_at",
     ]  # fmt: skip
     readonly_fields = fields

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from rails.admin_columns import COLUMNS, Columns, dealt_with, minute, tag, tags
-from rails.admin_lost_files import FileVerdicts
+from rails.admin_lost_files import FileVerdicts, trouble
 from rails.admin_pages import BY_CURRENCY, ReadOnlyAdmin, ReadOnlyInline, amount, words
 from rails.models import WireAnswer, WireEntry, WireEvidence, WireFile, WireFileState, WireMessage, WireWord
 from rails.money import Money
@@ -202,7 +202,7 @@ class WireFileAdmin(ReadOnlyAdmin):
     search_help_text = "A whole file name or message id"
     fields: ClassVar[Any] = [
         "name", "message_id", "state", wires_of, amount, "execution_date", "window_opens", "created_at",
-        "handed_over_at", "lost_at", "lost_words", "sha256",
+        "handed_over_at", "lost_at", trouble, "sha256",
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [FileVerdicts]

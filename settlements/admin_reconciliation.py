@@ -19,21 +19,26 @@ _COLUMNS: Final[Columns] = {
     **COLUMNS_OF_RAILS,
     **COLUMNS,
     "actor": actor,
-    "kind": lambda kind: WORDS[kind].title,
+    "kind": lambda kind: WORDS[kind].title if kind in WORDS else kind,
     "totals": listed,
 }
+
+
+def _in_words(row: BooksDifference) -> str:
+    is_known = row.kind in WORDS and row.provider in list(SettlementProvider)
+    return said_of(row).sentence if is_known else row.kind
 
 
 @admin.display(description="what differs")
 def sentence(row: BooksDifference) -> str:
     """The difference in one sentence."""
-    return said_of(row).sentence
+    return _in_words(row)
 
 
 @admin.display(description="what differs")
 def sentence_of(row: DifferenceResolution) -> str:
     """What was resolved, in one sentence."""
-    return said_of(row.difference).sentence
+    return _in_words(row.difference)
 
 
 @admin.register(Comparison)

@@ -11,22 +11,27 @@ from settlements import next_steps
 from settlements.statuses import BankWorkKind
 
 MOST: Final = 50
+
+
+def _lost(rail: str) -> str:
+    """The files of a rail that their outbox has lost, with what somebody says of them and another has to confirm."""
+    table = f"{rail.lower()}_file"
+    return f"""
+    SELECT 'LOST', '{rail}', f.id, f.name, f.lost_words || coalesce(
+           '. Waits for another person to confirm: ' || regexp_replace(v.proposed_actor, '^user:', '') || ' says that '
+           || CASE v.verdict WHEN 'NEVER_SENT' THEN 'the bank never got it' ELSE 'the bank has it' END, ''), f.lost_at
+    FROM rails_{rail.lower()}file f LEFT JOIN rails_fileverdict v ON v.{table}_id = f.id AND v.taken_back_at IS NULL
+    WHERE f.state = 'STAGED' AND f.lost_at IS NOT NULL"""
+
+
 # Per piece of work: kind, rail, row, what it is called, what is said of it, since when; by partial indexes alone.
-_FOR_PEOPLE = """
+_FOR_PEOPLE = f"""
     SELECT 'INBOX' AS kind, t.rail, t.id, t.name, t.words, t.began_at AS since FROM rails_inboxtrouble t
     WHERE t.ended_at IS NULL
     UNION ALL
-    SELECT 'LOST', 'ACH', f.id, f.name,
-           f.lost_words || coalesce('. Waits for another person to confirm: ' || v.proposed_actor || ' says that '
-           || CASE v.verdict WHEN 'NEVER_SENT' THEN 'the bank never got it' ELSE 'the bank has it' END, ''), f.lost_at
-    FROM rails_achfile f LEFT JOIN rails_fileverdict v ON v.ach_file_id = f.id AND v.taken_back_at IS NULL
-    WHERE f.state = 'STAGED' AND f.lost_at IS NOT NULL
+    {_lost("ACH")}
     UNION ALL
-    SELECT 'LOST', 'WIRE', f.id, f.name,
-           f.lost_words || coalesce('. Waits for another person to confirm: ' || v.proposed_actor || ' says that '
-           || CASE v.verdict WHEN 'NEVER_SENT' THEN 'the bank never got it' ELSE 'the bank has it' END, ''), f.lost_at
-    FROM rails_wirefile f LEFT JOIN rails_fileverdict v ON v.wire_file_id = f.id AND v.taken_back_at IS NULL
-    WHERE f.state = 'STAGED' AND f.lost_at IS NOT NULL
+    {_lost("WIRE")}
     UNION ALL
     SELECT 'QUARANTINED', 'ACH', f.id, f.name, 'Line ' || (f.faults->0->>'line') || ': ' || (f.faults->0->>'reason'),
            f.read_at FROM rails_achinboundfile f
