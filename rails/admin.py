@@ -69,8 +69,9 @@ class EntryPostings(ReadOnlyInline):
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReadOnlyAdmin):
     row_called = "Journal entry"
-    list_display = ["reference", "kind", amount, "milestone_id", "reverses", "posted_at"]
-    list_filter = ["kind", BY_CURRENCY, "posted_at"]
+    list_display = ["reference", "kind", amount, "milestone_id", "reverses", "posted_at", "booked_on"]
+    list_filter = ["kind", BY_CURRENCY, "posted_at", "booked_on"]
+    readonly_fields: ClassVar[Any] = ["booked_on"]
     list_select_related = ["reverses"]
     search_fields = ["=reference", "=milestone_id"]
     search_help_text = "A whole reference, or a milestone's number"

@@ -80,15 +80,19 @@ _SUM_AT_COMMIT = """
     RETURN NULL;
 """
 
-# Of what is written while a day is being closed the lock on the table decides (rails/models/closed_day.py); a snapshot
-# taken before would not see the day that was closed meanwhile.
+# A day is closed when it is over, so what is booked into this one needs no look at the closed ones; an hour is for
+# clocks that are set back. Of what is written while a day is being closed the lock on the table decides
+# (closed_day.py), and a snapshot taken before would not see the day that was closed meanwhile.
 _BOOKED_IN_AN_OPEN_DAY = """
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'Entry %: the journal is written in READ COMMITTED', NEW.reference
-            USING ERRCODE = 'check_violation';
+    NEW.booked_on := (NEW.posted_at AT TIME ZONE 'UTC')::date;
+    IF NEW.booked_on < ((clock_timestamp() + interval '1 hour') AT TIME ZONE 'UTC')::date THEN
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+            RAISE EXCEPTION 'Entry %: what is booked into an earlier day is written in READ COMMITTED', NEW.reference
+                USING ERRCODE = 'check_violation';
+        END IF;
+        SELECT max(c.day) + 1 INTO first_open FROM rails_closedday c;
+        NEW.booked_on := greatest(NEW.booked_on, first_open);
     END IF;
-    SELECT max(c.day) + 1 INTO first_open FROM rails_closedday c;
-    NEW.booked_on := greatest((NEW.posted_at AT TIME ZONE 'UTC')::date, first_open);
     RETURN NEW;
 """
 

@@ -95,7 +95,7 @@ def test_a_booking_that_waits_for_the_close_sees_that_the_day_is_closed(yesterda
     with transaction.atomic():
         days.hold_the_journal()
         thread.append(in_a_thread(partial(book, "waits", at=evening())))
-        while not waits_for_a_lock():
+        while thread[0].is_alive() and not waits_for_a_lock():
             pass
         close()
     thread[0].join()
