@@ -38,7 +38,7 @@ def grow(intent_id: int) -> None:
 def act() -> None:
     """One more event of the office."""
     with transaction.atomic():
-        office_log.record(OfficeDraft(action=OfficeAction.DAY_CLOSED, subject="a day", actor="system"), now=now())
+        office_log.record(OfficeDraft(action=OfficeAction.DOSSIER_MADE, subject="intent 1", actor="system"), now=now())
 
 
 def replaced(table: str, condition: str) -> str:
