@@ -213,9 +213,14 @@ class Said:
             them=_THEM[self.provider],
             amount=_amount(self.expected_minor, self.currency),
             attempt=_WE_SAY.get(self.expected, "Nobody has taken it down"),
-            words=f" {self.found}" if self.found and self.found != self.currency else "",
+            words=self._in_their_words(),
         )
         return filled[:1].upper() + filled[1:]
+
+    def _in_their_words(self) -> str:
+        if not self.found or self.found == self.currency:
+            return ""
+        return f" In its words: {self.found}" if self.kind is MismatchKind.OURS_MISSING else f" {self.found}"
 
     def _sides(self) -> tuple[str, str, str]:
         """Both sides, and by how much they differ where both are amounts of one currency."""
