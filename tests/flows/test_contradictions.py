@@ -1,27 +1,23 @@
 """The provider says that it paid what we took for refused: whatever comes when, nobody hands the next attempt over."""
 
 import logging
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, transaction
 
 from rails import attempts, recipients, switches
-from rails.base import Applied, Notice, RailOutcome, SettlementProvider
-from rails.models import AttemptState, RailAttempt, RailNotice, Recipient
+from rails.base import RailOutcome, SettlementProvider
+from rails.models import AttemptState, RailAttempt, Recipient
 from rails.money import Money
-from settlements import objections, outcomes, release, verify, work
+from settlements import objections, release, verify, work
 from settlements.models import AuditEvent, MilestoneSettlement
 from settlements.statuses import SettlementStatus as S
 from settlements.statuses import WorkKind
-from settlements.work import Asked
 from tests.factories import a_user, now
-from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
+from tests.flows.contradicting import SMALL, again, kinds, notice_row, says, stands
+from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, pretend_provider
 from tests.flows.resolving import (
     as_if_committed,
     attempt_of,
@@ -40,7 +36,6 @@ from tests.settlements.by_hand import change
 
 pytestmark = pytest.mark.django_db
 STRIPE = SettlementProvider.STRIPE
-SMALL = {"amount": Decimal("1000")}
 
 
 @pytest.fixture
@@ -58,31 +53,6 @@ def proven() -> None:
     as_if_committed()
     for _ in verify.everything():
         pass
-
-
-def says(settlement: MilestoneSettlement, outcome: RailOutcome, reference: str = "tr_first", **others: Any) -> Notice:
-    """A word about the first attempt."""
-    return notice(outcome, reference, milestone_id=settlement.pk, attempt_number=1, **others)
-
-
-def again(provider: PretendProvider, recipient: Recipient) -> MilestoneSettlement:
-    """Refused, approved again, and its second attempt not handed over yet."""
-    settlement = failed(provider, recipient, **SMALL)
-    as_if_committed()
-    assert retry(settlement, a_user()) == "A new attempt is on its way to the provider"
-    as_if_committed()
-    return settlement
-
-
-def kinds(settlement: MilestoneSettlement) -> list[WorkKind]:
-    return [item.kind for item in work.listed(Asked(settlement_id=settlement.pk))[1]]
-
-
-def stands(settlement: MilestoneSettlement) -> tuple[str, str, int]:
-    """Status, state and number of the last attempt."""
-    settlement.refresh_from_db()
-    last = attempt_of(settlement)
-    return (settlement.status, last.state, last.number)
 
 
 PAID = [RailOutcome.ACCEPTED, RailOutcome.CONFIRMED, RailOutcome.PAYOUT_FAILED]
@@ -133,7 +103,7 @@ class TestBeforeTheNextAttemptIsHandedOver:
     def test_the_database_lets_nobody_hand_it_over(self, provider: PretendProvider, recipient: Recipient) -> None:
         settlement = again(provider, recipient)
         first = RailAttempt.objects.get(milestone_id=settlement.pk, number=1)
-        _notice_row(first)
+        notice_row(first)
         with pytest.raises(DatabaseError, match="it paid an earlier one"), transaction.atomic():
             change(attempt_of(settlement), state="SUBMITTED", submitted_at=now())
         with pytest.raises(DatabaseError, match="is withdrawn first"):
@@ -326,100 +296,6 @@ class TestWhyAReleaseWaits:
         release.sweep(now=now())
         settlement.refresh_from_db()
         assert (settlement.blocked_reason, settlement.retry_at) == ("", None)
-
-
-@pytest.mark.django_db(transaction=True)
-class TestAtTheSameMoment:
-    """Two connections: the word and the claim of the next attempt."""
-
-    @pytest.fixture
-    def settlement(self, provider: PretendProvider, recipient: Recipient) -> MilestoneSettlement:
-        settlement = failed(provider, recipient, **SMALL)
-        retry(settlement, a_user())
-        return settlement
-
-    def test_a_word_that_is_not_committed_yet_is_waited_for_by_no_claim(
-        self, provider: PretendProvider, settlement: MilestoneSettlement
-    ) -> None:
-        with transaction.atomic():
-            outcomes.apply([says(settlement, RailOutcome.ACCEPTED)], actor="rail:stripe", now=now())
-            assert in_another_connection(lambda: submit(provider).accepted) == 0
-        assert submit(provider).accepted == 0
-        assert (settlement.pk, 2) not in provider.taken
-
-    def test_a_claim_that_is_not_committed_yet_is_waited_for_by_the_word(
-        self, provider: PretendProvider, settlement: MilestoneSettlement
-    ) -> None:
-        told: list[Any] = []
-        teller = threading.Thread(
-            target=lambda: told.append(
-                in_another_connection(
-                    lambda: outcomes.apply([says(settlement, RailOutcome.ACCEPTED)], actor="rail:stripe", now=now())
-                )
-            )
-        )
-        with transaction.atomic():
-            claimed = attempts.claim(STRIPE, limit=10, lease_seconds=30, is_open=True)
-            assert [each.instruction.look_up_only for each in claimed] == [False]
-            teller.start()
-            waits_for_a_lock()
-            assert not told
-        teller.join()
-        assert told == [[Applied.CONTRADICTED]]
-        assert stands(settlement) == (S.RELEASING, AttemptState.SUBMITTED, 2)
-
-    def test_a_bare_row_and_a_bare_claim_see_each_other(self, settlement: MilestoneSettlement) -> None:
-        """Past the domain, by the triggers alone."""
-        first = RailAttempt.objects.get(milestone_id=settlement.pk, number=1)
-        refused: list[str] = []
-
-        def claim() -> None:
-            try:
-                in_another_connection(lambda: change(attempt_of(settlement), state="SUBMITTED", submitted_at=now()))
-            except DatabaseError as error:
-                refused.append(str(error))
-
-        def tell_by_hand() -> None:
-            with transaction.atomic():
-                RailAttempt.objects.select_for_update(no_key=True).get(pk=first.pk)
-                _notice_row(first)
-                claimer.start()
-                waits_for_a_lock()
-
-        claimer = threading.Thread(target=claim)
-        with pytest.raises(DatabaseError, match="is withdrawn first"):
-            tell_by_hand()
-        claimer.join()
-        assert not refused, "the word was rolled back, so the claim goes on"
-
-
-def in_another_connection(call: Any) -> Any:
-    """What the call answers, or raises, on a connection of its own."""
-
-    def run() -> Any:
-        try:
-            return call()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
-
-
-def waits_for_a_lock() -> None:
-    """Returns when somebody waits for a lock that another holds."""
-    with connection.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-
-
-def _notice_row(attempt: RailAttempt) -> None:
-    RailNotice.objects.create(
-        attempt=attempt, source="by hand", outcome="ACCEPTED", applied="CONTRADICTED", reference="tr_first",
-        occurred_at=now(), created_at=now(),
-    )  # fmt: skip
 
 
 def test_a_word_that_comes_before_anybody_retried_is_as_before(provider: PretendProvider, recipient: Recipient) -> None:
