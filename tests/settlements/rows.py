@@ -46,7 +46,11 @@ def office_rows(now: datetime) -> None:
         found_at=now,
     )
     DifferenceResolution.objects.create(
-        difference=difference, reason="a fee of the bank", resolved_by=a_user(), actor="user:finance1", resolved_at=now
+        difference=difference,
+        reason="a fee of the bank",
+        resolved_by=a_user(username="finance-of-rows"),
+        actor="user:finance1",
+        resolved_at=now,
     )
     totals = {"ach USD": {"payments": 1, "on_their_way": 0, "clearing": 1_250}}
     Comparison.objects.create(actor="beat", started_at=now, payments=1, differences=1, totals=totals)
