@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Final
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
-from rails.admin_columns import COLUMNS, Columns, listed, tags
+from rails.admin_columns import COLUMNS, Columns, listed, tag, tags
 from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
 from rails.models import (
     StripeAccount,
@@ -45,6 +46,17 @@ class _Parts(ReadOnlyInline):
     show_change_link = False
 
 
+_DECIDED: Final = Exists(StripeEventDecision.objects.filter(event=OuterRef("pk"), unclear_since=OuterRef("done_at")))
+
+
+@admin.display(description="state", ordering="state")
+def state_of(row: StripeEvent) -> SafeString:
+    """What became of it, and whether a person dealt with what nobody could understand."""
+    if row.state == StripeEventState.UNCLEAR and row.is_decided:  # type: ignore[attr-defined]
+        return tag("Unclear, dealt with")
+    return tag(in_words(row.state), _STATE_LOOKS.get(row.state, ""))
+
+
 class _Decisions(ReadOnlyInline):
     model = StripeEventDecision
     columns: ClassVar[Columns] = {**COLUMNS, "decision": in_words}
@@ -63,21 +75,27 @@ class ForPeople(admin.SimpleListFilter):
         return [("1", "Unclear, waits for a person")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[StripeEvent]) -> QuerySet[StripeEvent]:
-        if self.value() != "1":
-            return queryset
-        decided = StripeEventDecision.objects.filter(event=OuterRef("pk"), unclear_since=OuterRef("done_at"))
-        return queryset.filter(~Exists(decided), state=StripeEventState.UNCLEAR)
+        return queryset.filter(~_DECIDED, state=StripeEventState.UNCLEAR) if self.value() == "1" else queryset
 
 
 @admin.register(StripeEvent)
 class StripeEventAdmin(ReadOnlyAdmin):
-    columns: ClassVar[Columns] = {**COLUMNS, "state": tags(_STATE_LOOKS), "about": listed, "type": str}
+    columns: ClassVar[Columns] = {**COLUMNS, "about": listed, "type": str}
     row_called = "Event"
-    list_display = ["occurred_at", "type", "state", "detail", "account", "came_by"]
+    list_display = ["occurred_at", "type", state_of, "detail", "account", "came_by"]
+    fields: ClassVar[Any] = [
+        "event_id", "type", "account", "about_id", "about", "came_by", "occurred_at", "received_at", state_of,
+        "detail", "tries", "next_try_at", "done_at",
+    ]  # fmt: skip
+    readonly_fields = fields
     list_filter = [ForPeople, words("state", StripeEventState), words("came_by", ["webhook", "poll"])]
     search_fields = ["=event_id", "=about_id", "=account"]
     search_help_text = "A whole id: of the event, of what it is about, or of the account"
     inlines = [_Decisions]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StripeEvent]:
+        found: QuerySet[StripeEvent] = super().get_queryset(request).annotate(is_decided=_DECIDED)
+        return found
 
 
 @admin.register(StripeEventDecision)

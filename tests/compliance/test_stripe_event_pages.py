@@ -97,6 +97,7 @@ def test_it_stands_in_the_work_list_until_somebody_dealt_with_it(
     assert (listed(), counted(officer)) == ([], 0)
     shown = text(client, page(event))
     assert "it was a test" in shown
+    assert "Unclear, dealt with" in shown
     assert 'data-dialog="dialog-deal"' not in shown
     assert 'data-dialog="dialog-again"' not in shown
     assert client.post(page(event, "deal"), REASON).status_code == 409
