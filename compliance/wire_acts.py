@@ -56,6 +56,11 @@ def _waits(row: WireEntry) -> bool:
     return _is_at_the_bank(row) and not _decided(row)
 
 
+def _may_be_paid(row: WireEntry) -> bool:
+    """Also what counts as never sent: the bank may have had it after all."""
+    return (_is_at_the_bank(row) or row.file.state == WireFileState.NEVER_SENT) and not _decided(row)
+
+
 def _may_come_back(row: WireEntry) -> bool:
     return _decided(row) == WireWord.CONFIRMED and _back(row).minor < row.amount_minor
 
@@ -100,7 +105,7 @@ OF_WIRE: Final = (
         "back later, that is a word of its own.",
         permission=Permission.CONFIRM_WIRE,
         form=BankReferenceForm,
-        is_possible=lambda row, user: _waits(row),
+        is_possible=lambda row, user: _may_be_paid(row),
         about=_facts,
         filled=_proposed(WireWord.CONFIRMED),
         perform=_confirm,

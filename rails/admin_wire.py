@@ -65,7 +65,7 @@ class BySaid(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         match self.value():
             case "waiting":
-                return queryset.filter(decided__isnull=True)
+                return queryset.filter(decided__isnull=True).exclude(file__state=WireFileState.NEVER_SENT)
             case "confirmed" | "refused" as word:
                 return queryset.filter(decided=word.upper())
             case "returned":

@@ -130,6 +130,14 @@ def hand_over(outbox: Path, name: str, sha256: str) -> Handed:
     return Handed.NOW if moved else Handed.BEFORE
 
 
+def was_handed_over(outbox: Path, name: str, sha256: str) -> bool:
+    """Whether the outbox itself says that this file left it; only looked at. Raises NameRefused, OutboxUnusable."""
+    check_name(name)
+    with _opened(outbox) as (_, staging):
+        receipt = _read(name + RECEIPT, staging)
+        return receipt is not None and receipt.decode(errors="replace") == sha256 and not _exists(name, staging)
+
+
 @dataclass(frozen=True, slots=True)
 class Staged:
     """A file that lies staged, and for how long."""

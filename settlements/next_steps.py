@@ -98,7 +98,7 @@ def after(kind: WorkKind, *, provider: SettlementProvider | None, words: str) ->
 def of_bank(kind: BankWorkKind, provider: SettlementProvider) -> str:
     """The next step for one piece of work about a bank's file."""
     if kind is BankWorkKind.INBOX and provider is SettlementProvider.ACH:
-        return f"{_OF_BANK[kind]} No payment by ACH counts as settled meanwhile."
+        return f"{_OF_BANK[kind]} What it may speak of does not count as settled meanwhile."
     return _OF_BANK[kind]
 
 

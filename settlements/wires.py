@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from rails.base import Applied
-from rails.models import WireAnswer, WireWord
+from rails.models import WireAnswer, WireFileState, WireWord
 from rails.money import Money
 from rails.wire import answers
 from rails.wire.answers import AnswerRefused
@@ -80,7 +80,10 @@ def _say(
             raise WireWordRefused(refusal.detail, field=refusal.field or None) from refusal
         notice = answers.notice_of(answer)
         (applied,) = outcomes.apply([notice], actor=actor, now=now)
-        if applied not in {Applied.APPLIED, Applied.ALREADY_PROCESSED}:
+        # What counts as never sent and was paid after all stays on record against what it contradicts.
+        never_sent = answer.entry.file.state == WireFileState.NEVER_SENT
+        taken = {Applied.APPLIED, Applied.ALREADY_PROCESSED} | ({Applied.CONTRADICTED} if never_sent else set())
+        if applied not in taken:
             raise WireWordRefused(_UNTOLD[applied])
         answers.mark_heard([notice], now=now)
     return answer

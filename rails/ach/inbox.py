@@ -2,17 +2,20 @@
 
 import hashlib
 from datetime import datetime
+from typing import Final
 
 from django.contrib.auth.models import User
 
-from rails import pickup
+from rails import pickup, staged_files
 from rails.ach import intake
 from rails.ach.configuration import AchConfiguration
 from rails.ach.corrections import ACTOR
 from rails.ach.intake import LARGEST, Arrived
 from rails.ach.items import NotHandedOverYet
-from rails.models import AchInboundFile
+from rails.models import AchFile, AchInboundFile
 from rails.pickup import WHOLE_AFTER_SECONDS, Kept, Later, Picked, PickedUp
+
+_ANSWERED: Final = "a file of the bank answers it"
 
 
 def read(configuration: AchConfiguration, *, now: datetime, whole_after: float = WHOLE_AFTER_SECONDS) -> PickedUp:
@@ -24,6 +27,7 @@ def read(configuration: AchConfiguration, *, now: datetime, whole_after: float =
         try:
             row, _ = intake.take_in(arrived, now=now, today=today)
         except NotHandedOverYet as waits:
+            staged_files.tell_sent(AchFile, waits.files, _ANSWERED, now=now)
             raise Later(str(waits), about=waits.files) from waits
         return _where(row)
 
@@ -42,7 +46,11 @@ def upload(
         name=name, content=content, sha256=digest, size=len(content), actor=actor, user=user, reason=reason
     )
     with pickup.keeping(configuration.inbox, digest, content) as keep:
-        row, new = intake.take_in(arrived, now=now, today=configuration.timetable.local(now).date())
+        try:
+            row, new = intake.take_in(arrived, now=now, today=configuration.timetable.local(now).date())
+        except NotHandedOverYet as waits:
+            staged_files.tell_sent(AchFile, waits.files, _ANSWERED, now=now)
+            raise
         if new:
             keep(_where(row))
     return row, new

@@ -59,7 +59,8 @@ def items_of(row: AchInboundFile, file: NachaFile, *, now: datetime, today: date
         .order_by("pk")
     }
     if any(entry.file.state == AchFileState.STAGED for entry in ours.values()):
-        detail = "the file answers one of ours that was not handed over yet"
+        names = sorted({entry.file.name for entry in ours.values() if entry.file.state == AchFileState.STAGED})
+        detail = f"the file answers {names[0]}, which counts as not handed over yet"
         raise NotHandedOverYet(detail, frozenset(entry.file_id for entry in ours.values()))
     return list(_Judging(row, ours, now=now, today=today).items(found))
 

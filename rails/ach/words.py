@@ -76,6 +76,8 @@ def assumed_on(configuration: AchConfiguration, file: AchFile) -> date:
     paid again, so a reversal, which is a debit, waits for the last day of the receiver's bank.
     """
     since = file.effective_entry_date
+    if file.handed_over_at is not None:  # late, as one that people had to judge
+        since = max(since, configuration.timetable.local(file.handed_over_at).date())
     if file.purpose == AchFilePurpose.REVERSALS:
         since = last_timely_day(LONGEST_DEADLINE, since) or since
     return add_banking_days(since, configuration.settled_after_days)

@@ -7,7 +7,7 @@ def _refuse(sentence: str, *values: str) -> str:
 
 
 _FATE = (
-    "ARRAY['state', 'handed_over_at', 'settled_at', 'lost_at', 'lost_words', "
+    "ARRAY['state', 'handed_over_at', 'settled_at', 'lost_at', 'lost_words', 'known_sent_at', 'known_sent_words', "
     "'refused_at', 'refused_by_id', 'refused_by_actor', 'refused_reason']"
 )
 
@@ -15,6 +15,7 @@ _FATE = (
 ONLY_ITS_FATE_FOLLOWS = f"""
     IF (to_jsonb(NEW) - {_FATE}) IS DISTINCT FROM (to_jsonb(OLD) - {_FATE})
         OR (OLD.handed_over_at IS NOT NULL AND NEW.handed_over_at IS DISTINCT FROM OLD.handed_over_at)
+        OR (OLD.known_sent_at IS NOT NULL AND NEW.known_sent_at IS DISTINCT FROM OLD.known_sent_at)
         OR (OLD.settled_at IS NOT NULL AND NEW.settled_at IS DISTINCT FROM OLD.settled_at)
         OR OLD.state IN ('REFUSED', 'NEVER_SENT') THEN
         {_refuse("ACH file %: what was written stays so", "OLD.name")}
@@ -81,6 +82,10 @@ OUTCOMES_FOLLOW_HANDING_OVER = f"""
         WHERE e.id = NEW.entry_id AND f.state <> 'STAGED'
     ) THEN
         {_refuse("ACH entry %: nothing becomes of what the bank does not have", "NEW.entry_id")}
+    END IF;
+    IF NEW.fate = 'CONFIRMED' AND EXISTS (SELECT 1 FROM rails_achentry e JOIN rails_achfile f ON f.id = e.file_id
+            WHERE e.id = NEW.entry_id AND f.state = 'NEVER_SENT') THEN
+        {_refuse("ACH entry %: what was never sent does not arrive", "NEW.entry_id")}
     END IF;
     IF NEW.heard_at IS NOT NULL THEN
         {_refuse("ACH entry %: an outcome is heard after it was written", "NEW.entry_id")}

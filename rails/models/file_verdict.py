@@ -11,7 +11,17 @@ from rails.models.guards import Guard, never_removed
 from rails.models.wire import WireFile
 
 # The file is locked, so that whoever hands it over in this moment sees the verdict, or has handed it over before.
-_ONLY_WHAT_LIES_STAGED = """
+# A file that its outbox or the bank itself knows was sent.
+_KNOWN_SENT = """
+    IF NEW.verdict = 'NEVER_SENT' AND EXISTS (
+        SELECT 1 FROM rails_achfile f WHERE f.id = NEW.ach_file_id AND f.known_sent_at IS NOT NULL
+        UNION ALL SELECT 1 FROM rails_wirefile f WHERE f.id = NEW.wire_file_id AND f.known_sent_at IS NOT NULL
+        UNION ALL SELECT 1 FROM rails_wireentry e JOIN rails_wireevidence v ON v.entry_id = e.id
+        WHERE e.file_id = NEW.wire_file_id) THEN
+        RAISE EXCEPTION 'A file that the bank has answered was not never sent' USING ERRCODE = 'check_violation';
+    END IF;
+"""
+_ONLY_WHAT_LIES_STAGED = f"""
     PERFORM 1 FROM rails_achfile WHERE id = NEW.ach_file_id FOR NO KEY UPDATE;
     PERFORM 1 FROM rails_wirefile WHERE id = NEW.wire_file_id FOR NO KEY UPDATE;
     IF NOT EXISTS (SELECT 1 FROM rails_achfile f WHERE f.id = NEW.ach_file_id AND f.state = 'STAGED'
@@ -23,16 +33,20 @@ _ONLY_WHAT_LIES_STAGED = """
     IF NEW.confirmed_at IS NOT NULL OR NEW.taken_back_at IS NOT NULL THEN
         RAISE EXCEPTION 'A verdict on a file is proposed before anything else' USING ERRCODE = 'check_violation';
     END IF;
+    {_KNOWN_SENT}
     RETURN NEW;
 """
 _END = (
-    "ARRAY['confirmed_by_id', 'confirmed_actor', 'confirmed_reason', 'confirmed_at', "
+    "ARRAY['looked_at', 'confirmed_by_id', 'confirmed_actor', 'confirmed_reason', 'confirmed_at', "
     "'taken_back_by_id', 'taken_back_actor', 'taken_back_reason', 'taken_back_at']"
 )
 _ONLY_ITS_END_FOLLOWS = f"""
     IF (to_jsonb(NEW) - {_END}) IS DISTINCT FROM (to_jsonb(OLD) - {_END})
         OR OLD.confirmed_at IS NOT NULL OR OLD.taken_back_at IS NOT NULL THEN
         RAISE EXCEPTION 'Verdict % on a file: what was written stays so', OLD.id USING ERRCODE = 'check_violation';
+    END IF;
+    IF NEW.confirmed_at IS NOT NULL THEN
+        {_KNOWN_SENT}
     END IF;
     RETURN NEW;
 """
@@ -57,7 +71,10 @@ class Verdict(models.TextChoices):
 
 
 class FileVerdict(models.Model):
-    """Proposed by one person, confirmed by another or taken back; while it stands the file is not handed over."""
+    """Proposed by one person, confirmed by another or taken back; while it stands the file is not handed over.
+
+    `looked_at`: when a worker first looked into the outbox after the proposal.
+    """
 
     ach_file = models.ForeignKey(
         AchFile, on_delete=models.PROTECT, null=True, blank=True, related_name="verdicts", db_index=False
@@ -73,6 +90,7 @@ class FileVerdict(models.Model):
     )
     proposed_actor = models.TextField()
     proposed_at = models.DateTimeField(db_default=Now())
+    looked_at = models.DateTimeField(null=True, blank=True)
     confirmed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
@@ -118,6 +136,10 @@ class FileVerdict(models.Model):
                     & ~Q(confirmed_actor="")
                     & Q(confirmed_reason__regex=r"[^[:space:]]")
                 ),
+            ),
+            models.CheckConstraint(
+                name="never_sent_is_confirmed_after_a_look",
+                condition=Q(confirmed_at__isnull=True) | Q(verdict="AT_THE_BANK") | Q(looked_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="a_verdict_is_taken_back_by_somebody",

@@ -44,6 +44,8 @@ class WireFile(models.Model):
     created_at = models.DateTimeField()
     lost_at = models.DateTimeField(null=True, blank=True)
     lost_words = models.TextField(default="", blank=True)
+    known_sent_at = models.DateTimeField(null=True, blank=True)
+    known_sent_words = models.TextField(default="", blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

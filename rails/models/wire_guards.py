@@ -6,10 +6,11 @@ def _refuse(sentence: str, *values: str) -> str:
     return f"RAISE EXCEPTION '{sentence}'{arguments} USING ERRCODE = 'check_violation';"
 
 
-_FATE = "ARRAY['state', 'lost_at', 'lost_words', 'handed_over_at']"
+_FATE = "ARRAY['state', 'lost_at', 'lost_words', 'known_sent_at', 'known_sent_words', 'handed_over_at']"
 
 ONLY_HANDING_OVER_FOLLOWS = f"""
-    IF (to_jsonb(NEW) - {_FATE}) IS DISTINCT FROM (to_jsonb(OLD) - {_FATE}) OR OLD.state <> 'STAGED' THEN
+    IF (to_jsonb(NEW) - {_FATE}) IS DISTINCT FROM (to_jsonb(OLD) - {_FATE}) OR OLD.state <> 'STAGED'
+        OR (OLD.known_sent_at IS NOT NULL AND NEW.known_sent_at IS DISTINCT FROM OLD.known_sent_at) THEN
         {_refuse("Wire file %: what was written stays so", "OLD.name")}
     END IF;
     RETURN NEW;
@@ -56,7 +57,8 @@ ONE_AT_A_TIME = f"""
     IF EXISTS (
         SELECT 1 FROM rails_wireentry earlier WHERE earlier.milestone_id = NEW.milestone_id
         AND NOT EXISTS (SELECT 1 FROM rails_wireanswer a WHERE a.entry_id = earlier.id AND a.word = 'REFUSED')
-        AND NOT EXISTS (SELECT 1 FROM rails_wirefile f WHERE f.id = earlier.file_id AND f.state = 'NEVER_SENT')
+        AND NOT (EXISTS (SELECT 1 FROM rails_wirefile f WHERE f.id = earlier.file_id AND f.state = 'NEVER_SENT')
+            AND NOT EXISTS (SELECT 1 FROM rails_wireanswer a WHERE a.entry_id = earlier.id AND a.word = 'CONFIRMED'))
         AND earlier.amount_minor > (
             SELECT COALESCE(sum(a.amount_minor), 0) FROM rails_wireanswer a
             WHERE a.entry_id = earlier.id AND a.word = 'RETURNED')
@@ -69,7 +71,8 @@ ONE_AT_A_TIME = f"""
 # The entry is locked, so that two words on one wire see each other.
 WORDS_FOLLOW_EACH_OTHER = f"""
     SELECT * INTO wire FROM rails_wireentry WHERE id = NEW.entry_id FOR UPDATE;
-    SELECT state = 'HANDED_OVER' INTO handed_over FROM rails_wirefile WHERE id = wire.file_id;
+    -- Of what counts as never sent the bank may say that it paid it after all.
+    SELECT state IN ('HANDED_OVER', 'NEVER_SENT') INTO handed_over FROM rails_wirefile WHERE id = wire.file_id;
     IF handed_over IS NOT TRUE THEN
         {_refuse("Wire %: the bank says nothing of what it does not have", "wire.end_to_end_id")}
     END IF;

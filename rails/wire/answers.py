@@ -128,7 +128,9 @@ def _same_amount(answer: WireAnswer, amount: Money | None) -> bool:
 
 
 def _demand(entry: WireEntry, word: WireWord, said: list[WireAnswer]) -> None:
-    if entry.file.state != WireFileState.HANDED_OVER:
+    if entry.file.state == WireFileState.NEVER_SENT and word == WireWord.REFUSED:
+        raise AnswerRefused("wire_never_sent", "This wire counts as never sent: there is nothing to refuse.")
+    if entry.file.state == WireFileState.STAGED:
         raise AnswerRefused("wire_not_handed_over", "The file of this wire is not at the bank yet.")
     decided = next((answer for answer in said if answer.word != WireWord.RETURNED), None)
     if word == WireWord.RETURNED:

@@ -86,9 +86,9 @@ def _same(attempt: Attempt, before: Money, now: Money) -> Verdict:
 
 def _is_out(known: Known) -> bool:
     """Whether the bank may still pay, or has paid and not returned, something of it."""
-    if known.file.state == WireFileState.NEVER_SENT:
-        return False
     said = list(known.entry.answers.all())
+    if known.file.state == WireFileState.NEVER_SENT and not said:
+        return False
     if any(answer.word == WireWord.REFUSED for answer in said):
         return False
     return sum(answer.amount_minor or 0 for answer in said) < known.amount.minor

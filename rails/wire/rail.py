@@ -20,7 +20,7 @@ from rails.base import (
     SettlementResult,
 )
 from rails.handover import HandOverError
-from rails.models import WireFileState
+from rails.models import WireFile, WireFileState
 from rails.money import Money
 from rails.wire import answers, files, inbox, windows
 from rails.wire.configuration import WireConfiguration
@@ -79,7 +79,7 @@ class WireRail(RemoteRail):
         gathered = gather(configuration, instructions, known, barred, now=moment)
         not_made = _make(configuration, gathered, now=moment)
         known = files.of_milestones(milestone_ids)
-        not_finished = _finish(configuration, known, now=moment)
+        not_finished = _finish(configuration, {each.file.pk: each.file for each in known}, now=moment)
         wires = {(each.entry.milestone_id, each.entry.attempt_number): each for each in known}
         return [
             _answer(instruction, verdict, wires, not_made, not_finished)
@@ -88,6 +88,8 @@ class WireRail(RemoteRail):
 
     def hear(self, *, now: datetime) -> Sequence[Notice]:
         configuration = _configuration()
+        staged = WireFile.objects.filter(state=WireFileState.STAGED)
+        _finish(configuration, {file.pk: file for file in staged}, now=now)
         if configuration.inbox is not None:
             bank_inboxes.tell_troubles(_WIRE, inbox.read(configuration.inbox).troubles)
         return answers.unheard()
@@ -126,10 +128,10 @@ def _make(configuration: WireConfiguration, gathered: Gathered, *, now: datetime
     return troubles
 
 
-def _finish(configuration: WireConfiguration, known: Sequence[Known], *, now: datetime) -> dict[int, str]:
+def _finish(configuration: WireConfiguration, staged: Mapping[int, WireFile], *, now: datetime) -> dict[int, str]:
     """Hands over what lies staged; by file why it could not be."""
     troubles = {}
-    for file in {each.file.pk: each.file for each in known}.values():
+    for file in staged.values():
         try:
             staged_files.finish(file, configuration.outbox, now=now)
         except HandOverError as error:

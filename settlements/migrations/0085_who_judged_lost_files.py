@@ -9,6 +9,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('rails', '0090_lost_files'),
         ('settlements', '0071_books_checks'),
     ]
 

@@ -264,16 +264,31 @@ class TestLostFiles:
         assert one.post(page(lost, "never_sent"), {"reason": ""}).status_code == 400
         assert one.post(page(lost, "never_sent"), {"reason": "They have none of it"}).status_code == 302
         assert "fiona says that the bank never got it" in text(other)
-        own = one.post(page(lost, "confirm_verdict"), {"reason": "So it is"})
+        seen = {"verdict": FileVerdict.objects.get().pk}
+        own = one.post(page(lost, "confirm_verdict"), {"reason": "So it is", **seen})
         assert own.status_code == 403
         assert "another person confirms it" in own.content.decode()
-        assert other.post(page(lost, "confirm_verdict"), {"reason": "They told me too"}).status_code == 302
+        AchRail().hear(now=MONDAY)
+        assert f'name="verdict" value="{seen["verdict"]}"' in text(other, page(lost))
+        assert other.post(page(lost, "confirm_verdict"), {"reason": "They told me too", **seen}).status_code == 302
         shown = text(other, page(lost))
         for words in ("Never sent", "The bank never got it", "fiona", "felix", "They told me too"):
             assert words in shown
         assert 'data-dialog="dialog-' not in shown
         assert (kinds(), counted(officer)) == ([], 0)
-        assert other.post(page(lost, "confirm_verdict"), {"reason": "Again"}).status_code == 409
+        assert other.post(page(lost, "confirm_verdict"), {"reason": "Again", **seen}).status_code == 409
+
+    def test_what_is_confirmed_is_what_was_on_the_screen(self, lost: AchFile, staff: Staff) -> None:
+        one, other = logged_in(staff(Role.FINANCE, "fiona")), logged_in(staff(Role.FINANCE, "felix"))
+        one.post(page(lost, "never_sent"), {"reason": "They have none of it"})
+        seen = {"verdict": FileVerdict.objects.get().pk}
+        one.post(page(lost, "take_back_verdict"), {"reason": "I misheard", **seen})
+        one.post(page(lost, "at_the_bank"), {"reason": "They have it", "bank_reference": "BANK-7"})
+        AchRail().hear(now=MONDAY)
+        for given in (seen, {}, {"verdict": "x"}):
+            answer = other.post(page(lost, "confirm_verdict"), {"reason": "They have none", **given})
+            assert answer.status_code == (409 if given == seen else 400)
+            assert not FileVerdict.objects.filter(confirmed_at__isnull=False).exists()
 
     @pytest.mark.parametrize("role", Role)
     def test_who_may_not_handle_the_banks_files_judges_none(self, lost: AchFile, staff: Staff, role: Role) -> None:

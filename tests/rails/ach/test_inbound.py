@@ -466,7 +466,7 @@ def test_a_file_that_answers_before_we_know_that_ours_went_out_waits(
     trace = AchEntry.objects.get(milestone_id=1).trace_number
     sends(ach, bank_file(("CCD", [returned("R03", trace=trace)])))
     assert inbox.read(ach, now=THURSDAY).troubles == {
-        "returns.ach": "the file answers one of ours that was not handed over yet"
+        "returns.ach": f"the file answers {AchFile.objects.get().name}, which counts as not handed over yet"
     }
     assert not AchInboundFile.objects.exists()
     assert [notice.outcome for notice in told()] == [RailOutcome.RETURNED]
