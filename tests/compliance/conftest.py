@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
@@ -116,14 +117,17 @@ def event(of: Freight, event_type: EventType = EventType.POD_CONFIRMED, *, sourc
     """The event is received, from the platform unless another source is given."""
     source = source or EventSource.objects.get(name="platform")
     message_id = f"m{next(_numbers)}"
+    body = orjson.dumps(
+        {"event_type": event_type.value, "id": message_id, "shipment_id": of.shipment_id}, option=orjson.OPT_SORT_KEYS
+    )
     allowed = None if source.kind == "platform" else frozenset(source.allowed_event_types)
     inbox.receive(
         inbox.Message(
             source=sources.Source(source.pk, source.carrier_id, allowed),
             actor="test",
             message_id=message_id,
-            body="{}",
-            body_hash=hashlib.sha256(message_id.encode()).digest(),
+            body=body.decode(),
+            body_hash=hashlib.sha256(body).digest(),
             shipment_id=of.shipment_id,
             event_type=event_type.value,
             occurred_at=timezone.now(),
