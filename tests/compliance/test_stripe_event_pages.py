@@ -29,6 +29,12 @@ LIST = "/admin/compliance/reviewqueue/work/"
 REASON = {"reason": "Stripe's support says that it was a test"}
 
 
+def seen(event: StripeEvent) -> dict[str, str]:
+    """A reason, and what stood on the screen."""
+    event.refresh_from_db()
+    return REASON | {"unclear_since": event.done_at.isoformat() if event.done_at else ""}
+
+
 def an_event(detail: str = "there is no such attempt here", **changes: Any) -> StripeEvent:
     """One that was given up a moment ago."""
     now = timezone.now()
@@ -92,7 +98,7 @@ def test_it_stands_in_the_work_list_until_somebody_dealt_with_it(
     ):
         assert words in shown.replace("&#x27;", "'")
     assert 'data-dialog="dialog-deal"' in text(client, page(event))
-    answer = client.post(page(event, "deal"), REASON, follow=True)
+    answer = client.post(page(event, "deal"), seen(event), follow=True)
     assert "Dealt with." in answer.content.decode()
     assert (listed(), counted(officer)) == ([], 0)
     shown = text(client, page(event))
@@ -100,8 +106,8 @@ def test_it_stands_in_the_work_list_until_somebody_dealt_with_it(
     assert "Unclear, dealt with" in shown
     assert 'data-dialog="dialog-deal"' not in shown
     assert 'data-dialog="dialog-again"' not in shown
-    assert client.post(page(event, "deal"), REASON).status_code == 409
-    assert client.post(page(event, "again"), REASON).status_code == 409
+    assert client.post(page(event, "deal"), seen(event)).status_code == 409
+    assert client.post(page(event, "again"), seen(event)).status_code == 409
     decision = StripeEventDecision.objects.get()
     assert (decision.decision, decision.detail) == ("DEALT_WITH", "there is no such attempt here")
     assert decision.actor.startswith("user:")
@@ -129,15 +135,15 @@ def test_it_is_processed_again_and_once(fake: StripeFake, recipient: Any, client
     hear(inbox.MOST_TRIES)
     (event,) = StripeEvent.objects.all()
     assert (event.state, counted(officer)) == (StripeEventState.UNCLEAR, 1)
-    assert client.post(page(event, "again"), REASON).status_code == 302
+    assert client.post(page(event, "again"), seen(event)).status_code == 302
     event.refresh_from_db()
     assert (event.state, event.tries, event.done_at, counted(officer)) == (StripeEventState.WAITING, 0, None, 0)
-    assert client.post(page(event, "again"), REASON).status_code == 409
+    assert client.post(page(event, "again"), seen(event)).status_code == 409
     # Nothing has changed, so it is given up again, and a person decides again.
     hear(inbox.MOST_TRIES)
     event.refresh_from_db()
     assert (event.state, counted(officer)) == (StripeEventState.UNCLEAR, 1)
-    assert client.post(page(event, "deal"), REASON).status_code == 302
+    assert client.post(page(event, "deal"), seen(event)).status_code == 302
     assert StripeEventDecision.objects.count() == 2
     assert counted(officer) == 0
     assert list(RAIL.hear(now=timezone.now())) == []
@@ -148,7 +154,7 @@ def test_what_is_wrong_with_the_event_itself_is_not_processed_again(client: Clie
     shown = text(client, page(event))
     assert 'data-dialog="dialog-again"' not in shown
     assert 'data-dialog="dialog-deal"' in shown
-    assert client.post(page(event, "again"), REASON).status_code == 409
+    assert client.post(page(event, "again"), seen(event)).status_code == 409
     with pytest.raises(deciding.EventDecided):
         deciding.again(event, reason="?", user=officer, actor="user:olga", now=timezone.now())
 
@@ -159,7 +165,7 @@ def test_who_may_not_resolve_payments_decides_nothing(event: StripeEvent, staff:
     client = logged_in(staff(role))
     allowed = role in {Role.COMPLIANCE_OFFICER, Role.COMPLIANCE_MANAGER}
     assert (f'data-dialog="dialog-{act}"' in text(client, page(event))) is allowed
-    assert client.post(page(event, act), REASON).status_code == (302 if allowed else 403)
+    assert client.post(page(event, act), seen(event)).status_code == (302 if allowed else 403)
     assert StripeEventDecision.objects.exists() is allowed
 
 
@@ -222,3 +228,12 @@ def test_the_database_lets_nothing_come_back_that_no_person_has_processed_again(
         deciding.deal_with(event, reason="?", user=officer, actor="user:olga", now=timezone.now())
         with pytest.raises(DatabaseError), transaction.atomic():
             StripeEvent.objects.filter(pk=event.pk).update(state=StripeEventState.WAITING, done_at=None)
+
+
+def test_what_became_unclear_anew_is_not_dealt_with_unseen(event: StripeEvent, client: Client) -> None:
+    given, user = seen(event), User.objects.earliest("pk")
+    deciding.again(event, reason="perhaps now", user=user, actor="user:x", now=timezone.now())
+    inbox.settle([event.pk], StripeEventState.UNCLEAR, detail="for another reason", now=timezone.now())
+    assert client.post(page(event, "deal"), given).status_code == 409
+    assert client.post(page(event, "deal"), REASON).status_code == 400
+    assert client.post(page(event, "deal"), seen(event)).status_code == 302
