@@ -1,5 +1,6 @@
 """What is filled in on the reconciliation page: which lines are looked at."""
 
+from datetime import date
 from typing import Any, Final
 
 from django import forms
@@ -13,6 +14,7 @@ from settlements.reconciliation.words import WORDS
 from settlements.statuses import MismatchKind
 
 _DAY: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+_EARLIEST: Final = date(2000, 1, 1)
 
 
 class ReconciliationFilterForm(forms.Form):
@@ -30,6 +32,14 @@ class ReconciliationFilterForm(forms.Form):
     q = forms.CharField(
         label="Milestone or reference", required=False, max_length=200, help_text="A number, or the whole reference"
     )
+
+    def clean_start(self) -> date | None:
+        """A day that payments can be of."""
+        return _within_reach(self.cleaned_data["start"])
+
+    def clean_end(self) -> date | None:
+        """A day that payments can be of, with one after it."""
+        return _within_reach(self.cleaned_data["end"])
 
     def clean(self) -> dict[str, Any]:
         """The period has a beginning before its end."""
@@ -57,3 +67,9 @@ class ReconciliationFilterForm(forms.Form):
             last_day=given["end"],
             wanted=given["q"] or None,
         )
+
+
+def _within_reach(day: date | None) -> date | None:
+    if day is not None and not _EARLIEST <= day < date.max:
+        raise ValidationError("There is nothing so long ago, or so far ahead.")
+    return day

@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from rails.admin_columns import COLUMNS, Columns, tag
-from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, words
+from rails.admin_pages import ReadOnlyAdmin, ReadOnlyInline, money, words
 from rails.base import SettlementProvider
 from rails.models import DifferenceKind, RailDifference, RailReconciliation
+from rails.wording import NOTHING
 
 _KINDS: Final[Mapping[str, str]] = dict(DifferenceKind.choices)
 
@@ -30,6 +31,18 @@ def age(row: RailDifference) -> str:
 def kind(row: RailDifference) -> str:
     """How the two sides differ, on one line."""
     return format_html('<span class="cp-nowrap">{}</span>', _in_words(row.kind))
+
+
+@admin.display(description="their amount", ordering="amount_minor")
+def their_amount(row: RailDifference) -> str:
+    """What the provider has; nothing where it has no such payment."""
+    return NOTHING if row.amount_minor is None else money(row.amount_minor, row.currency)
+
+
+@admin.display(description="came back", ordering="returned_minor")
+def came_back(row: RailDifference) -> str:
+    """How much of it came back, by the provider."""
+    return NOTHING if row.returned_minor is None else money(row.returned_minor, row.currency)
 
 
 @admin.display(description="outcome", ordering="differences")
@@ -66,3 +79,8 @@ class RailDifferenceAdmin(ReadOnlyAdmin):
     list_select_related = ["reconciliation"]
     search_fields = ["=milestone_id", "=reference"]
     search_help_text = "A milestone's number, or a whole reference"
+    fields: ClassVar[Any] = [
+        "reconciliation", "kind", "milestone_id", "attempt_number", "reference", "ours", "theirs", their_amount,
+        came_back, "occurred_at", "first_seen_at",
+    ]  # fmt: skip
+    readonly_fields = fields

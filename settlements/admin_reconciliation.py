@@ -8,7 +8,7 @@ from rails.admin_columns import COLUMNS as COLUMNS_OF_RAILS
 from rails.admin_columns import Columns, listed
 from rails.admin_pages import words
 from rails.base import SettlementProvider
-from rails.wording import actor
+from rails.wording import NOTHING, actor
 from settlements.admin_columns import COLUMNS, SettlementsAdmin
 from settlements.models import BooksDifference, Comparison, DifferenceResolution
 from settlements.reconciliation.listing import said_of
@@ -24,15 +24,30 @@ _COLUMNS: Final[Columns] = {
 }
 
 
+def _is_known(row: BooksDifference) -> bool:
+    return row.kind in WORDS and row.provider in list(SettlementProvider)
+
+
 def _in_words(row: BooksDifference) -> str:
-    is_known = row.kind in WORDS and row.provider in list(SettlementProvider)
-    return said_of(row).sentence if is_known else row.kind
+    return said_of(row).sentence if _is_known(row) else row.kind
 
 
 @admin.display(description="what differs")
 def sentence(row: BooksDifference) -> str:
     """The difference in one sentence."""
     return _in_words(row)
+
+
+@admin.display(description="amount expected")
+def expected_amount(row: BooksDifference) -> str:
+    """What should be, where that is an amount."""
+    return (said_of(row).amounts[0] if _is_known(row) else "") or NOTHING
+
+
+@admin.display(description="amount found")
+def found_amount(row: BooksDifference) -> str:
+    """What is, where that is an amount."""
+    return (said_of(row).amounts[1] if _is_known(row) else "") or NOTHING
 
 
 @admin.display(description="what differs")
@@ -58,7 +73,11 @@ class BooksDifferenceAdmin(SettlementsAdmin):
     search_fields = ["=milestone_id", "=reference"]
     search_help_text = "A milestone's number, or a whole reference"
     ordering = ["-pk"]
-    readonly_fields: ClassVar[Any] = [sentence]
+    fields: ClassVar[Any] = [
+        "kind", sentence, "provider", "milestone_id", "attempt_number", "reference", expected_amount, found_amount,
+        "occurred_at", "found_at", "gone_at",
+    ]  # fmt: skip
+    readonly_fields = fields
 
 
 @admin.register(DifferenceResolution)

@@ -21,7 +21,7 @@ _COLUMNS: Final = (
 )
 _COMPARE: Final = f"""
     WITH clearing AS ({sides.CLEARING_ACCOUNTS}), legs AS ({sides.CLEARING_LEGS}), on_its_way AS ({sides.ON_ITS_WAY}),
-    booked AS ({sides.BOOKED.format(only="")}), banks AS ({sides.BANKS.format(only="")}), lists AS ({sides.LISTS}),
+    booked AS ({sides.BOOKED.format(only="")}), banks AS ({sides.BANKS.format(only="")}), listed AS ({sides.LISTED}),
     last_attempts AS ({rules.LAST_ATTEMPTS}),
     broken ({_COLUMNS}, occurred_at) AS ({rules.ALL}),
     found AS (

@@ -136,14 +136,17 @@ _BANKS: Final = f"""
     ) AS rule (kind, broken, expected_minor, found_minor, expected, found)
     WHERE rule.broken AND coalesce(greatest(b.told_at, a.answered_at), '-infinity') < {_LONG_AGO}
 """
-# What a bank's file tells of something that is no payment of ours, until somebody has dealt with it.
+# What a bank's file tells of something that is no payment of ours, until somebody has dealt with it. The item, and the
+# bank's own reference, are told with it: two of one amount are two.
 _STRANGERS: Final = """
-    SELECT 'OURS_MISSING', 'ACH', NULL, NULL, i.trace_number, 'USD', NULL, i.amount_minor, '', i.words, f.read_at
+    SELECT 'OURS_MISSING', 'ACH', NULL, NULL, i.trace_number, 'USD', NULL, i.amount_minor, '',
+           concat_ws(' ', nullif(i.words, ''), format('(item %%s, line %%s of %%s)', i.id, i.line, f.name)), f.read_at
     FROM rails_achinbounditem i JOIN rails_achinboundfile f ON f.id = i.file_id
     WHERE i.waits AND i.entry_id IS NULL
     UNION ALL
     SELECT 'OURS_MISSING', 'WIRE', NULL, NULL, coalesce(nullif(v.end_to_end_id, ''), v.bank_reference), v.currency,
-           NULL, v.amount_minor, '', v.status, m.read_at
+           NULL, v.amount_minor, '',
+           concat_ws(' ', nullif(v.status, ''), '(its reference ' || nullif(v.bank_reference, '') || ')'), m.read_at
     FROM rails_wireevidence v JOIN rails_wiremessage m ON m.id = v.message_id
     WHERE v.entry_id IS NULL AND v.proposes <> ''
 """
@@ -161,9 +164,9 @@ _EVIDENCE: Final = f"""
     ) AS rule (kind, broken, expected_minor, found_minor, expected, found)
     WHERE v.proposes <> '' AND rule.broken AND m.read_at < {_LONG_AGO}
 """
-# Found when the provider's list was read (rails/reconciling.py); what has come right since is left out.
+# Found when the provider's lists were read (rails/reconciling.py); what has come right since is left out.
 _LISTED: Final = """
-    SELECT known.kind, lists.provider, d.milestone_id, d.attempt_number, coalesce(nullif(a.reference, ''), d.reference),
+    SELECT known.kind, d.provider, d.milestone_id, d.attempt_number, coalesce(nullif(a.reference, ''), d.reference),
            coalesce(a.currency::text, d.currency),
            CASE known.kind WHEN 'OURS_MISSING' THEN NULL WHEN 'THEIR_RETURN' THEN a.returned_minor
                 ELSE a.amount_minor END,
@@ -171,16 +174,16 @@ _LISTED: Final = """
            CASE known.kind WHEN 'THEIR_AMOUNT' THEN a.currency WHEN 'THEIR_WORD' THEN a.state ELSE '' END,
            CASE known.kind WHEN 'THEIR_AMOUNT' THEN d.currency WHEN 'THEIR_WORD' THEN 'ACCEPTED' ELSE d.theirs END,
            d.occurred_at
-    FROM lists JOIN rails_raildifference d ON d.reconciliation_id = lists.id
+    FROM listed d
     JOIN (VALUES ('MISSING_THERE', 'THEIRS_MISSING'), ('MISSING_HERE', 'OURS_MISSING'), ('AMOUNT', 'THEIR_AMOUNT'),
                  ('DESTINATION', 'THEIR_DESTINATION'), ('RETURNED', 'THEIR_RETURN'), ('REFERENCE', 'THEIR_REFERENCE'),
                  ('NOT_TAKEN_DOWN', 'THEIR_WORD')) AS known (theirs, kind) ON known.theirs = d.kind
     LEFT JOIN rails_railattempt a ON a.milestone_id = d.milestone_id AND a.number = d.attempt_number
-        AND a.provider = lists.provider
+        AND a.provider = d.provider
     WHERE NOT coalesce(known.kind = 'THEIR_WORD' AND a.state IN ('ACCEPTED', 'CONFIRMED', 'RETURNED'), false)
       AND NOT coalesce(known.kind = 'THEIR_RETURN' AND a.returned_minor = d.returned_minor, false)
       AND NOT (known.kind = 'OURS_MISSING' AND EXISTS (
-          SELECT 1 FROM rails_railattempt own WHERE own.provider = lists.provider AND own.reference = d.reference))
+          SELECT 1 FROM rails_railattempt own WHERE own.provider = d.provider AND own.reference = d.reference))
 """
 
 ALL: Final = " UNION ALL ".join(

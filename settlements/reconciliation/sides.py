@@ -6,6 +6,7 @@ A side's rows are named by milestone and attempt; amounts are minor units.
 from typing import Final
 
 from rails.books import CLEARING
+from rails.reconciling import OVERLAP
 
 _CLEARING_CODES: Final = ", ".join(f"('{provider}', '{code}')" for provider, code in CLEARING.items())
 
@@ -93,4 +94,22 @@ BANKS: Final = f"{_ACH} UNION ALL {_WIRES}"
 LISTS: Final = """
     SELECT DISTINCT ON (run.provider) run.id, run.provider, run.since, run.started_at
     FROM rails_railreconciliation run WHERE run.error = '' ORDER BY run.provider, run.id DESC
+"""
+# What each provider's lists told differently, by the last list that looked so far back: one of a few days says nothing
+# of what is older. Where it tells again of a payment from shortly before its days, that replaces what was told before.
+LISTED: Final = f"""
+    SELECT d.*, run.provider
+    FROM rails_railreconciliation run JOIN rails_raildifference d ON d.reconciliation_id = run.id
+    LEFT JOIN rails_railattempt own ON d.kind = 'MISSING_THERE' AND own.provider = run.provider
+        AND own.milestone_id = d.milestone_id AND own.number = d.attempt_number
+    WHERE run.error = '' AND NOT EXISTS (
+        SELECT 1 FROM rails_railreconciliation later
+        WHERE later.provider = run.provider AND later.error = '' AND later.id > run.id
+          AND (later.since <= least(d.occurred_at, own.submitted_at)
+               OR (later.since <= d.occurred_at + interval '{OVERLAP.days} days' AND EXISTS (
+                   SELECT 1 FROM rails_raildifference again
+                   WHERE again.reconciliation_id = later.id AND again.kind = d.kind AND again.reference = d.reference
+                     AND again.milestone_id IS NOT DISTINCT FROM d.milestone_id
+                     AND again.attempt_number IS NOT DISTINCT FROM d.attempt_number)))
+    )
 """

@@ -204,6 +204,14 @@ class Said:
             return self.found
         return self._sides()[1] if self.found_minor is not None or self.kind is MismatchKind.THEIR_WORD else ""
 
+    @property
+    def amounts(self) -> tuple[str, str]:
+        """Both sides' amounts, `38,400.00 USD`; empty where a side tells none."""
+        in_codes = self.kind in _AMOUNTS
+        expected = _amount(self.expected_minor, self.expected if in_codes else self.currency)
+        found = _amount(self.found_minor, self.found if in_codes else self.currency)
+        return expected if self.expected_minor is not None else "", found if self.found_minor is not None else ""
+
     def _filled(self, text: str) -> str:
         expected, found, off = self._sides()
         filled = text.format(

@@ -124,13 +124,22 @@ class TestTheList:
 
     @pytest.mark.parametrize(
         "query",
-        ["?rail=x", "?start=yesterday", "?start=2026-01-02&end=2026-01-01", "?currency=XXX", "?kind=X", "?q=%00"],
-    )
+        ["?rail=x", "?start=yesterday", "?start=2026-01-02&end=2026-01-01", "?currency=XXX", "?kind=X", "?q=%00",
+         "?end=9999-12-31", "?end=0001-01-05", "?end=0001-01-05&view=matched", "?start=9999-12-31",
+         "?start=1999-12-31"],
+    )  # fmt: skip
     def test_says_which_filter_it_can_not_read(
         self, finance: Client, approved: MilestoneSettlement, query: str
     ) -> None:
         comparing.compare(actor="test", now=now())
         assert 'role="alert"' in page(finance, query, status=400)
+
+    @pytest.mark.parametrize("query", ["?start=2000-01-01&end=9999-12-30", "?end=2000-01-01", "?start=9999-12-30"])
+    def test_takes_the_first_and_the_last_day_there_is(
+        self, finance: Client, approved: MilestoneSettlement, query: str
+    ) -> None:
+        comparing.compare(actor="test", now=now())
+        page(finance, query)
 
     @pytest.mark.parametrize("query", ["?after=x", "?after=99999999999999999999", "?view=x", "?view=matched&after=1"])
     def test_takes_a_broken_address_for_the_first_page(

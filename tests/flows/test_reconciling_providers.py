@@ -18,10 +18,10 @@ from rails.stripe.rail import StripeRail
 from rails.wire.configuration import WireConfiguration
 from settlements import submitting, wires
 from settlements.models import MilestoneSettlement
-from settlements.reconciliation import comparing, listing
+from settlements.reconciliation import comparing, listing, resolving
 from settlements.reconciliation.listing import Asked, Difference, View
 from settlements.statuses import MismatchKind as K
-from tests.factories import POD, a_recipient, a_user, an_intent, now, settlement_of
+from tests.factories import POD, a_recipient, a_user, an_intent, now, officer, settlement_of
 from tests.flows import test_ach as by_ach
 from tests.flows import test_wires as by_wire
 from tests.rails.ach.bank import MONDAY, days_later, sends
@@ -49,6 +49,10 @@ def told(at: datetime | None = None) -> list[tuple[K, str]]:
     return sorted((each.said.kind, each.said.sentence) for each in found(at))
 
 
+def resolve(difference: Difference) -> None:
+    resolving.resolve(difference.id, officer=officer(a_user()), reason="Another system of ours", now=now())
+
+
 class TestStripe:
     @pytest.fixture
     def settlement(self, fake: StripeFake, recipient: Recipient) -> MilestoneSettlement:
@@ -57,8 +61,9 @@ class TestStripe:
         settlement.refresh_from_db()
         return settlement
 
-    def read_list(self, after: timedelta = timedelta(hours=12)) -> None:
-        run = reconciling.reconcile(provider=SettlementProvider.STRIPE, actor="test", now=now() + after)
+    def read_list(self, after: timedelta = timedelta(hours=12), *, days: int = reconciling.DAYS) -> None:
+        at = now() + after
+        run = reconciling.reconcile(provider=SettlementProvider.STRIPE, days=days, actor="test", now=at)
         assert run.error == ""
 
     def test_that_agrees_is_shown_as_in_its_list(self, settlement: MilestoneSettlement) -> None:
@@ -123,6 +128,75 @@ class TestStripe:
         (other,) = found()
         assert other.id != first.id
         assert other.said.found_minor == 150
+
+    @pytest.mark.parametrize("what", ["missing", "stranger", "amount"])
+    @pytest.mark.parametrize(("after", "days"), [(2, 1), (4, 1), (91, reconciling.DAYS), (93, reconciling.DAYS)])
+    def test_is_carried_over_by_a_list_that_looks_less_far_back(
+        self, fake: StripeFake, settlement: MilestoneSettlement, recipient: Recipient, what: str, after: int, days: int
+    ) -> None:
+        if what == "missing":
+            fake.world.transfers.clear()
+        elif what == "stranger":
+            transfers.create(fake.world, "", {"amount": 512, "currency": "usd", "destination": account_of(recipient)})
+        else:
+            fake.world.transfers[settlement.reference] |= {"amount": 690_000}
+        self.read_list()
+        (first,) = found()
+        for later in (0, 1):
+            self.read_list(timedelta(days=after + later), days=days)
+            (same,) = found()
+            assert same.id == first.id
+        assert listing.differences(View.GONE, Asked(), after=None, limit=5) == []
+
+    def test_stays_resolved_when_a_list_does_not_look_so_far_back(
+        self, fake: StripeFake, settlement: MilestoneSettlement
+    ) -> None:
+        fake.world.transfers.clear()
+        self.read_list()
+        (first,) = found()
+        resolve(first)
+        self.read_list(timedelta(days=2), days=1)
+        assert found() == []
+        (kept,) = listing.differences(View.RESOLVED, Asked(), after=None, limit=5)
+        assert (kept.id, kept.reason, kept.gone_at) == (first.id, "Another system of ours", None)
+        self.read_list(timedelta(days=3))
+        assert found() == []
+
+    def test_comes_right_only_by_a_list_that_looks_so_far_back(
+        self, fake: StripeFake, settlement: MilestoneSettlement
+    ) -> None:
+        kept = dict(fake.world.transfers)
+        fake.world.transfers.clear()
+        self.read_list()
+        (first,) = found()
+        fake.world.transfers.update(kept)
+        self.read_list(timedelta(days=4), days=1)
+        assert [each.id for each in found()] == [first.id]
+        self.read_list(timedelta(days=5), days=6)
+        assert found() == []
+        (gone,) = listing.differences(View.GONE, Asked(), after=None, limit=5)
+        assert gone.id == first.id
+
+    def test_with_another_amount_in_a_shorter_list_is_told_once(
+        self, fake: StripeFake, settlement: MilestoneSettlement
+    ) -> None:
+        fake.world.transfers[settlement.reference] |= {"amount": 690_000}
+        self.read_list()
+        (first,) = found()
+        fake.world.transfers[settlement.reference] |= {"amount": 680_000}
+        self.read_list(timedelta(days=2), days=1)
+        (other,) = found()
+        assert other.id != first.id
+        assert other.said.found_minor == 680_000
+
+    def test_of_a_list_that_was_not_read_says_nothing(self, fake: StripeFake, settlement: MilestoneSettlement) -> None:
+        fake.world.transfers.clear()
+        self.read_list()
+        (first,) = found()
+        fake.faults.script(*[Fault.UNAVAILABLE] * 3, method="GET")
+        at = now() + timedelta(hours=13)
+        assert reconciling.reconcile(provider=SettlementProvider.STRIPE, actor="test", now=at).error
+        assert [each.id for each in found()] == [first.id]
 
     def test_is_read_by_the_command(self, fake: StripeFake, settlement: MilestoneSettlement) -> None:
         out = StringIO()
@@ -200,6 +274,23 @@ class TestAch:
         assert "42.00 USD" in difference.said.sentence
         assert difference.reference == "091000019999999"
 
+    def test_a_second_return_of_no_entry_is_open_though_the_first_is_resolved(
+        self, bank: AchConfiguration, settlement: MilestoneSettlement
+    ) -> None:
+        stranger = returned("R03", trace="091000019999999", amount_minor=4_200)
+        sends(bank, bank_file(("CCD", [stranger])))
+        by_ach.hear(days_later(1))
+        (first,) = found()
+        resolve(first)
+        assert found() == []
+        other = returned("R03", trace="091000018888888", number=2, amount_minor=100)
+        sends(bank, bank_file(("CCD", [stranger, other])), name="second.ach")
+        by_ach.hear(days_later(2))
+        again = [each for each in found() if each.reference == first.reference]
+        assert [each.said.found_minor for each in again] == [4_200]
+        assert again[0].id != first.id
+        assert "second.ach" in again[0].said.sentence
+
 
 class TestWires:
     @pytest.fixture
@@ -247,6 +338,17 @@ class TestWires:
         (difference,) = found()
         assert (difference.said.kind, difference.reference) == (K.OURS_MISSING, "STRANGER-1")
         assert difference.said.sentence.startswith("The bank (wire) has 99.00 USD")
+
+    def test_a_second_wire_of_nobody_is_open_though_the_first_is_resolved(self, sent: object) -> None:
+        stranger = {"proposes": "CONFIRMED", "amount_minor": 9_900, "currency": "USD", "end_to_end_id": "NOTPROVIDED"}
+        evidence(None, **stranger, bank_reference="B-1")
+        (first,) = found()
+        resolve(first)
+        evidence(None, **stranger, bank_reference="B-1")
+        assert found() == []
+        evidence(None, **stranger, bank_reference="B-2")
+        (second,) = found()
+        assert second.said.sentence.endswith("In its words: BOOK (its reference B-2)")
 
 
 def evidence(entry: WireEntry | None, **others: Any) -> None:

@@ -81,3 +81,22 @@ def test_amounts_are_in_major_units_and_ages_in_days(auditor: Client) -> None:
     differences = auditor.get(reverse("admin:rails_raildifference_changelist")).content
     assert b"12 days" in differences
     assert b"Theirs without ours" in differences
+
+
+def test_what_the_provider_has_and_what_came_back_are_amounts(auditor: Client) -> None:
+    known = RailDifference.objects.latest("pk")
+    row = RailDifference.objects.create(
+        reconciliation=known.reconciliation,
+        kind=known.kind,
+        amount_minor=1_234_500,
+        returned_minor=10_050,
+        currency="USD",
+        occurred_at=known.occurred_at,
+        first_seen_at=known.first_seen_at,
+    )
+    for each, amounts in ((row, ["12,345.00 USD", "100.50 USD"]), (known, [])):
+        page = auditor.get(reverse("admin:rails_raildifference_change", args=[each.pk])).content.decode()
+        assert "their amount" in page.lower()
+        assert "came back" in page.lower()
+        assert "minor" not in page
+        assert [amount for amount in ("12,345.00 USD", "100.50 USD") if amount in page] == amounts
