@@ -51,7 +51,9 @@ class WithDossier(_Base):
             dossier = making.make(intent_id, by=by, clock=timezone.now)
         except making.NoSuchIntent as missing:
             raise Http404(str(missing)) from missing
-        except (making.KeepsChanging, making.Contradicts, keys.NoKey, publishing.CopyDiffers) as refused:
+        except (making.KeepsChanging, making.NotPublished, making.Contradicts) as refused:
+            return self._back(request, intent_id, f"No dossier was made. {refused}")
+        except (keys.NoKey, publishing.CopyDiffers) as refused:
             return self._back(request, intent_id, f"No dossier was made. {refused}")
         except IntegrityError as contradiction:
             return self._back(request, intent_id, f"No dossier was made; history was cut: {contradiction}")

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from settlements.office_log import OfficeAction, OfficeDraft
 from settlements.proof import checkpoints, keys, publishing
 from settlements.proof.tree import Growing, leaf_hash, leaf_text
 
+logger = logging.getLogger(__name__)
+
 KIND: Final = "chainpay dossier 1"
 _HERE: Final = Path(__file__).parent
 _TRIES: Final = 5
@@ -31,6 +34,10 @@ class NoSuchIntent(Exception):
 
 class KeepsChanging(Exception):
     """The intent grew while its dossier was made, several times in a row."""
+
+
+class NotPublished(Exception):
+    """The checkpoint that covers the intent can not be written out."""
 
 
 class Contradicts(Exception):
@@ -51,8 +58,8 @@ class Dossier:
 def make(intent_id: int, *, by: str, clock: Callable[[], datetime]) -> Dossier:
     """Covers the intent by a checkpoint if none does, and gathers what is on record as of that.
 
-    Raises NoSuchIntent, KeepsChanging, Contradicts, keys.NoKey, publishing.CopyDiffers, and IntegrityError where some
-    chain is shorter than was signed.
+    Raises NoSuchIntent, KeepsChanging, NotPublished, Contradicts, keys.NoKey, publishing.CopyDiffers, and
+    IntegrityError where some chain is shorter than was signed.
     """
     if not PaymentIntent.objects.filter(pk=intent_id).exists():
         raise NoSuchIntent(f"There is no payment intent {intent_id}.")
@@ -60,7 +67,7 @@ def make(intent_id: int, *, by: str, clock: Callable[[], datetime]) -> Dossier:
         now = clock()
         if not _is_covered(intent_id):
             checkpoints.make(now=now)
-            publishing.publish()
+        _publish()
         with _one_moment():
             if not _is_covered(intent_id):
                 continue
@@ -69,6 +76,15 @@ def make(intent_id: int, *, by: str, clock: Callable[[], datetime]) -> Dossier:
             files = _files(intent_id, checkpoint, by=by, now=now)
         return _handed_out(intent_id, checkpoint, files, by=by, now=now)
     raise KeepsChanging(f"Payment intent {intent_id} changes at the moment; try again.")
+
+
+def _publish() -> None:
+    try:
+        publishing.publish()
+    except OSError as trouble:
+        logger.error("No dossier is made while checkpoints can not be published: %s", trouble)
+        why = trouble.strerror or str(trouble)
+        raise NotPublished(f"The checkpoint that covers it can not be written out: {why}.") from trouble
 
 
 @contextmanager

@@ -12,8 +12,13 @@ fingerprint that ChainPay gave you by another way with --key. Take this file fro
 import argparse
 import hashlib
 import json
+import re
+import struct
 import sys
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -86,6 +91,7 @@ def is_signed(message: bytes, signature: bytes, public_key: bytes) -> bool:
 # ---- The files, and that they are those that were handed out
 
 OUTSIDE = {"manifest.json", "manifest.sig"}  # of the manifest's own list
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, RuntimeError, ValueError)
 
 
 def read(place: Path) -> Files:
@@ -93,11 +99,28 @@ def read(place: Path) -> Files:
     if place.is_dir():
         names = [path for path in sorted(place.iterdir()) if path.name[0] not in "._"]
         return {path.name: path.read_bytes() if path.is_file() else b"" for path in names}
-    with zipfile.ZipFile(place) as archive:
+    with whole(place.name), zipfile.ZipFile(place) as archive:
         listed = archive.namelist()
         for name in listed:
             need(listed.count(name) == 1, f"{name}: it is in the ZIP more than once")
-        return {name: archive.read(name) for name in listed}
+        return {each.filename: member(archive, each) for each in archive.infolist()}
+
+
+def member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """One file of the ZIP."""
+    with whole(entry.filename):
+        usual = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        need(usual, f"{entry.filename}: no dossier is compressed so")
+        return archive.read(entry)
+
+
+@contextmanager
+def whole(name: str) -> Iterator[None]:
+    """Whatever a damaged ZIP makes Python raise is told with the name of what can not be read."""
+    try:
+        yield
+    except DAMAGED as error:
+        raise Wrong(f"{name}: it can not be read from a sound ZIP ({error})") from error
 
 
 def need(holds: object, otherwise: str) -> None:
@@ -207,6 +230,8 @@ def check_decisions(files: Files) -> str:
     intent, settlements = json.loads(files["intent.json"]), json.loads(files["settlements.json"])
     keys = ("amount", "currency", "shipment_id", "freight_token_id", "recipient_id", "schedule")
     same("intent.json", intent, events_of(files)[0]["data"], keys)
+    cancelled = [event["created_at"] for event in events_of(files) if event["action"] == "intent_cancelled"]
+    same("intent.json", intent, {"cancelled_at": cancelled[0] if cancelled else None}, ("cancelled_at",))
     told = replayed(files)
     stored = {row["id"]: row for row in settlements}
     need(len(stored) == len(settlements), "settlements.json: a settlement is in it twice")
@@ -225,16 +250,39 @@ def check_approvals(files: Files) -> str:
         if event["action"] in (*APPROVED, "rejected"):
             decision = "REJECT" if event["action"] == "rejected" else "APPROVE"
             of = f"settlement {event['settlement_id']}, {decision} at {event['created_at']}"
-            told[of] = {"reason": event["reason"], **{key: event["data"][key] for key in ("version", "channel")}}
+            # Older events do not tell all of it.
+            told[of] = {"reason": event["reason"]}
+            told[of].update({key: event["data"][key] for key in ("version", "channel") if key in event["data"]})
     stored = {}
     for row in json.loads(files["approvals.json"]):
         of = f"settlement {row['settlement_id']}, {row['decision']} at {row['created_at']}"
         need(of in told and of not in stored, f"approvals.json, {of}: the audit chain does not tell of it")
-        same(f"approvals.json, {of}", row, told[of], ("reason", "version", "channel"))
+        same(f"approvals.json, {of}", row, told[of], tuple(told[of]))
         stored[of] = row
     for of in told.keys() - stored.keys():
         raise Wrong(f"approvals.json, {of}: it is missing, the audit chain tells of it")
     return f"{len(stored)} decisions of officers are those of the chain"
+
+
+def check_holds(files: Files) -> str:
+    """Every hold was placed and lifted as the chain tells, and none that it tells of is missing."""
+    told: dict[int, list[Row]] = {}
+    for event in events_of(files):
+        holds, by, at = told.setdefault(event["settlement_id"], []), event["triggered_by"], event["created_at"]
+        if event["action"] == "hold_placed":
+            placed = {"reason": event["reason"], "placed_by": by, "placed_at": at}
+            holds.append({**placed, "lifted_by": "", "lifted_at": None, "lift_reason": ""})
+        elif event["action"] == "hold_lifted":
+            holds[-1].update({"lifted_by": by, "lifted_at": at, "lift_reason": event["reason"]})
+    stored: dict[int, list[Row]] = {}
+    for row in json.loads(files["holds.json"]):
+        stored.setdefault(row["settlement_id"], []).append(row)
+    for id_ in told.keys() | stored.keys():
+        own, by_chain, name = stored.get(id_, []), told.get(id_, []), f"holds.json, settlement {id_}"
+        need(len(own) == len(by_chain), f"{name}: it has {len(own)} holds, but by the audit chain {len(by_chain)}")
+        for number, (row, hold) in enumerate(zip(own, by_chain, strict=True), 1):
+            same(f"{name}, hold {number}", row, hold, tuple(hold))
+    return f"{sum(map(len, stored.values()))} holds are those of the chain"
 
 
 def check_events(files: Files) -> str:
@@ -299,8 +347,8 @@ def check_journal(files: Files) -> str:
     return f"{len(entries)} journal entries balance and are what the chain says was paid"
 
 
-CHECKS = (check_files, check_chain, check_proof, check_decisions, check_approvals, check_events, check_attempts,
-          check_journal)  # fmt: skip
+CHECKS = (check_files, check_chain, check_proof, check_decisions, check_approvals, check_holds, check_events,
+          check_attempts, check_journal)  # fmt: skip
 
 
 def check(files: Files) -> list[str]:
@@ -309,7 +357,7 @@ def check(files: Files) -> list[str]:
     for each in CHECKS:
         try:
             held.append(each(files))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise Wrong(f"{each.__name__}: a file is missing or can not be read ({error!r})") from error
     return held
 
@@ -318,15 +366,17 @@ def main(words: list[str]) -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="verify.py", description="Checks a dossier of ChainPay.")
     parser.add_argument("place", nargs="?", default=str(Path(__file__).resolve().parent), help="folder or ZIP")
-    parser.add_argument("--key", default="", help="fingerprint of the key, as ChainPay gave it to you")
+    parser.add_argument("--key", help="fingerprint of the key, as ChainPay gave it to you: 64 hexadecimal digits")
     asked = parser.parse_args(words)
+    wanted = None if asked.key is None else asked.key.lower().replace(":", "").replace(" ", "")
+    if wanted is not None and not re.fullmatch("[0-9a-f]{64}", wanted):
+        parser.error(f"--key takes a fingerprint of 64 hexadecimal digits, not {asked.key!r}")
     try:
         files = read(Path(asked.place))
         held = check(files)
         fingerprint = hashlib.sha256(bytes.fromhex(files["public_key.txt"].decode())).hexdigest()
-        wanted = asked.key.lower().replace(":", "").replace(" ", "")
-        need(not wanted or wanted == fingerprint, f"public_key.txt: its fingerprint is {fingerprint}, not {wanted}")
-    except (Wrong, OSError, zipfile.BadZipFile) as wrong:
+        need(wanted in (None, fingerprint), f"public_key.txt: its fingerprint is {fingerprint}, not {wanted}")
+    except (Wrong, OSError) as wrong:
         print(f"WRONG  {wrong}", file=sys.stderr)
         return 1
     for line in held:

@@ -4,6 +4,7 @@ import base64
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -26,14 +27,16 @@ class CopyDiffers(RuntimeError):
 def publish() -> int:
     """Writes out every checkpoint that has no file yet, the oldest first; how many. May run again at any time.
 
-    Raises CopyDiffers where the newest file contradicts what is stored, and OSError.
+    Raises CopyDiffers where the newest file is of another checkpoint than is stored, or of none, and OSError.
     """
     place = directory()
     place.mkdir(parents=True, exist_ok=True, mode=0o755)
-    last = max((number for number, _ in copies()), default=0)
+    last, newest = max(copies(), default=(0, place))
+    if last and not Checkpoint.objects.filter(number=last).exists():
+        raise CopyDiffers(f"{newest} was published, but checkpoint {last} is not stored")
     written = 0
     for checkpoint in Checkpoint.objects.filter(number__gte=last).order_by("number").iterator(chunk_size=500):
-        written += _write(checkpoint, place)
+        written += _write(checkpoint)
     return written
 
 
@@ -47,6 +50,11 @@ def copies() -> Iterator[tuple[int, Path]]:
         found = _NAME.fullmatch(name)
         if found:
             yield int(found[1]), directory() / name
+
+
+def file_of(number: int) -> Path:
+    """Where the copy of the checkpoint of this number lies, or will."""
+    return directory() / f"checkpoint-{number:09}.json"
 
 
 def content(checkpoint: Checkpoint) -> bytes:
@@ -66,24 +74,25 @@ def directory() -> Path:
     return Path(settings.CHAINPAY_CHECKPOINTS_DIR)
 
 
-def _write(checkpoint: Checkpoint, place: Path) -> bool:
+def _write(checkpoint: Checkpoint) -> bool:
     """Whether there was none yet. A file appears whole or not at all, and is never written over."""
-    file, words = place / f"checkpoint-{checkpoint.number:09}.json", content(checkpoint)
+    file, words = file_of(checkpoint.number), content(checkpoint)
     if file.exists():
         if file.read_bytes() != words:
             raise CopyDiffers(f"{file} is not checkpoint {checkpoint.number} as it is stored")
         return False
-    partly = place / f".{file.name}.{os.getpid()}"
-    with open(partly, "wb") as new:
-        new.write(words)
-        new.flush()
-        os.fsync(new.fileno())
+    handle, partly = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
+        with open(handle, "wb") as new:
+            os.fchmod(handle, 0o644)  # what is published is for everybody
+            new.write(words)
+            new.flush()
+            os.fsync(handle)
         os.link(partly, file)
     except FileExistsError:
         return False
     finally:
-        partly.unlink()
+        os.unlink(partly)
     logger.info(
         "Checkpoint %s: root %s over %s chains, signed by %s: %s",
         checkpoint.number, bytes(checkpoint.root).hex(), checkpoint.size,

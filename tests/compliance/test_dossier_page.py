@@ -1,6 +1,8 @@
 """The button on the page of a payment intent: who has it, what it hands out, and what it says when it can not."""
 
+import errno
 import io
+import os
 import zipfile
 from typing import Any
 
@@ -67,6 +69,20 @@ def test_what_is_in_the_way_is_said_on_the_page(
     assert "do not fit its audit chain: chain.jsonl: its hashes do not lead" in _said(client, page)
     behind_the_guards("DELETE FROM settlements_auditevent")
     assert "has 0 audit events, but" in _said(client, page)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_directory_that_can_not_be_written_to_is_said_on_the_page(
+    number: int, page: str, auditor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(number, os.strerror(number), "/private/checkpoints")
+
+    monkeypatch.setattr("settlements.proof.publishing.tempfile.mkstemp", refuse)
+    words = _said(logged_in(auditor), page)
+    assert f"No dossier was made. The checkpoint that covers it can not be written out: {os.strerror(number)}." in words
+    assert "/private/checkpoints" not in words
+    assert not OfficeEvent.objects.filter(action="dossier_made").exists()
 
 
 def _said(client: Any, page: str) -> str:

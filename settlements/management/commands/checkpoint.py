@@ -23,6 +23,8 @@ class Command(BaseCommand):
             publishing.publish()
         except (keys.NoKey, publishing.CopyDiffers) as trouble:
             raise CommandError(str(trouble)) from trouble
+        except OSError as trouble:
+            raise CommandError(f"The checkpoints can not be published: {trouble}") from trouble
         except IntegrityError as contradiction:
             raise CommandError(f"Nothing was signed: {contradiction}") from contradiction
         self._tell(made or checkpoints.newest(), new=made is not None)

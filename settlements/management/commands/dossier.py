@@ -30,7 +30,7 @@ class Command(BaseCommand):
             dossier = making.make(options["intent"], by="command:dossier", clock=timezone.now)
         except (making.NoSuchIntent, making.KeepsChanging, making.Contradicts) as refused:
             raise CommandError(str(refused)) from refused
-        except (keys.NoKey, publishing.CopyDiffers) as refused:
+        except (making.NotPublished, keys.NoKey, publishing.CopyDiffers) as refused:
             raise CommandError(str(refused)) from refused
         except IntegrityError as contradiction:
             raise CommandError(f"Nothing was signed: {contradiction}") from contradiction
