@@ -23,11 +23,12 @@ _LATE_AFTER: Final = timedelta(hours=36)
 # The advisory lock of the night's run; the number means nothing and is nobody else's.
 _ALONE: Final = 5_033_164_803
 
-# What stands is the last run that found something, unless one that began later found nothing.
+# What stands is the last run that found a difference, or else the last that broke off, unless one that began later
+# proved the books: what breaks off later disproves no difference.
 _STANDING: Final = """
     SELECT f.id FROM settlements_bookscheck f WHERE f.failed_check <> '' AND NOT EXISTS (
         SELECT 1 FROM settlements_bookscheck p WHERE p.failed_check = '' AND p.started_at > f.started_at)
-    ORDER BY f.started_at DESC LIMIT 1
+    ORDER BY f.difference = '', f.started_at DESC LIMIT 1
 """
 _LATEST: Final = "SELECT max(finished_at) FROM settlements_bookscheck"
 # 1 while something stands in red or the nights are missed, for the figure beside the work list; `{now}` is a moment.
@@ -38,10 +39,15 @@ COUNT: Final = f"""(SELECT (EXISTS ({_STANDING})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """Why the books are not known to be right: `check` is the run that found it, or the last one, long ago."""
+    """Why the books are not known to be right: `check` is the run that found it or broke off, or the last, long ago."""
 
     check: BooksCheck
     late: bool
+
+    @property
+    def broke_off(self) -> bool:
+        """Whether nothing was found, because the run could not be carried through."""
+        return not self.late and not self.check.difference
 
     @property
     def sentence(self) -> str:
@@ -60,7 +66,8 @@ def verify_on_record(
 ) -> tuple[BooksCheck, list[Proven]]:
     """Runs every check and stores what came of it; a difference is logged as an error.
 
-    What breaks a check itself is stored too, and raised again. On a database that only reads nothing is stored, and the
+    What breaks a check itself is stored too, never as the run of a night, which is then still to be done, and raised
+    again. On a database that only reads nothing is stored, and the
     answer has no id.
     """
     started_at, proven, under_way = clock(), list[Proven](), [""]
@@ -69,10 +76,10 @@ def verify_on_record(
         under_way[0] = what
         progress(what, rows)
 
-    def ended(**outcome: str) -> BooksCheck:
+    def ended(*, of: date | None, **outcome: str) -> BooksCheck:
         return BooksCheck(
             actor=actor,
-            night=night,
+            night=of,
             started_at=started_at,
             finished_at=max(clock(), started_at),
             rows=sum(each.count for each in proven),
@@ -85,16 +92,19 @@ def verify_on_record(
             proven.append(each)
     except Difference as difference:
         logger.error("The books can not be proven: %s (%s). Runbook: %s", difference, under_way[0], RUNBOOK)
-        return _stored(ended(failed_check=under_way[0], difference=str(difference))), proven
+        return _stored(ended(of=night, failed_check=under_way[0], difference=str(difference))), proven
     except Exception as trouble:
         logger.exception("Verifying the books broke off at: %s. Runbook: %s", under_way[0], RUNBOOK)
-        _stored(ended(failed_check=under_way[0] or "beginning", error=_in_words(trouble)))
+        _stored(ended(of=None, failed_check=under_way[0] or "beginning", error=_in_words(trouble)))
         raise
-    return _stored(ended()), proven
+    return _stored(ended(of=night)), proven
 
 
 def verify_tonight(*, clock: Callable[[], datetime]) -> BooksCheck | None:
-    """The night's run, unless it was done or is under way; None then. May be called at any time, by any number."""
+    """The night's run, unless it was done or is under way; None then. May be called at any time, by any number.
+
+    One that broke off is not done: the next call tries again.
+    """
     night = (clock() - NIGHT_BEGINS_AT).date()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ALONE])

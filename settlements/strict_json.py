@@ -6,6 +6,8 @@ from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
+import orjson
+
 MAX_DEPTH: Final = 32
 
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
@@ -43,6 +45,17 @@ def read(body: bytes) -> object:
     if b"\\u" in body:
         _refuse_unstorable(value)
     return value
+
+
+def canonical(value: object) -> bytes:
+    """What `read` returned without what whitespace and the order of keys add; fractions and long numbers as texts."""
+    return orjson.dumps(value, default=_exact, option=orjson.OPT_SORT_KEYS)
+
+
+def _exact(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} does not come out of JSON")
 
 
 def _refuse_depth(body: bytes) -> None:

@@ -3,16 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
-import orjson
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from settlements import inbox, rehearsal, sources, values
+from settlements import inbox, rehearsal, sources, strict_json, values
 from settlements.api import representations
 from settlements.api.callers import CallerKind
 from settlements.api.endpoint import Endpoint
@@ -70,7 +68,7 @@ class ShipmentEventWebhook(Endpoint):
                 fields.fault(
                     "occurred_at", "occurred_at_in_the_future", "occurred_at lies more than 5 minutes in the future."
                 )
-        digest = hashlib.sha256(canonical(self.body)).digest()
+        digest = hashlib.sha256(strict_json.canonical(self.body)).digest()
         return partial(
             inbox.Message,
             message_id=_message_id(request, event_id, digest),
@@ -124,17 +122,6 @@ class ShipmentEventWebhook(Endpoint):
 def _is_ping(body: dict[str, Any]) -> bool:
     word = body.get("event_type")
     return isinstance(word, str) and word.isascii() and word.upper() == PING
-
-
-def canonical(body: dict[str, Any]) -> bytes:
-    """The message without what whitespace and the order of keys add."""
-    return orjson.dumps(body, default=_exact, option=orjson.OPT_SORT_KEYS)
-
-
-def _exact(value: object) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} does not come out of JSON")
 
 
 def _message_id(request: Request, event_id: str | None, digest: bytes) -> str:

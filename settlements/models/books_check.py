@@ -13,7 +13,8 @@ class BooksCheck(models.Model):
 
     `difference` is the first one found, in a sentence; `error` says why it could not be carried through. With neither,
     all is proven. `failed_check` names the check that ended it, `proven` lists those before it:
-    `{"check": ..., "rows": ..., "seconds": "1.2"}`. `night` is set on the run of a night, of which there is one.
+    `{"check": ..., "rows": ..., "seconds": "1.2"}`. `night` is set on the run of a night that was carried through, of
+    which there is one.
     """
 
     actor = models.TextField()

@@ -3,7 +3,7 @@
 from settlements.verification.differences import Rule, count, keep
 
 # The n-th decision of a settlement is the n-th that the audit trail tells of. A login may have been renamed since, so
-# only one that is somebody else's now contradicts it.
+# only one that is somebody else's now contradicts it; a colleague who came later may have been given the free name.
 _DECISIONS = """
     SELECT a.settlement_id, a.id, t.intent_id, t.sequence FROM (
         SELECT *, row_number() OVER (PARTITION BY settlement_id ORDER BY id) AS n FROM settlements_approval
@@ -14,7 +14,8 @@ _DECISIONS = """
     WHERE (a.decision = 'REJECT') <> (t.action = 'rejected') OR a.reason <> t.reason OR a.created_at <> t.created_at
        OR a.version <> coalesce(t.data->>'version', a.version)
        OR (a.channel <> 'UNKNOWN' AND a.channel <> coalesce(t.data->>'channel', a.channel))
-       OR EXISTS (SELECT 1 FROM auth_user u WHERE 'user:' || u.username = t.triggered_by AND u.id <> a.approver_id)
+       OR EXISTS (SELECT 1 FROM auth_user u WHERE 'user:' || u.username = t.triggered_by AND u.id <> a.approver_id AND (
+           u.date_joined <= t.created_at OR NOT EXISTS (SELECT 1 FROM auth_user w WHERE w.id = a.approver_id)))
     ORDER BY a.settlement_id, a.id
 """
 _HOLDS = """

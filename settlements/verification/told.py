@@ -22,6 +22,19 @@ _CREATED = """
     FROM settlements_paymentintent i JOIN settlements_auditevent t ON t.intent_id = i.id AND t.sequence = 1
     LEFT JOIN rails_recipient r ON r.id = i.recipient_id LEFT JOIN settlements_shipment p ON p.id = i.shipment_id
 """
+# A method chosen for the intent is told of once, for what was not submitted then; those two follow nothing that was.
+_RAIL = """
+    FROM settlements_milestonesettlement s LEFT JOIN LATERAL (
+        SELECT coalesce(a.data->>'after', a.data->>'rail') AS rail FROM settlements_auditevent a
+        WHERE a.intent_id = s.intent_id AND (
+            (a.settlement_id = s.id AND (a.action = 'rail_changed' OR a.data ? 'rail'))
+            OR (a.action = 'payment_method_set' AND (
+                SELECT b.to_status FROM settlements_auditevent b
+                WHERE b.intent_id = a.intent_id AND b.settlement_id = s.id AND b.sequence < a.sequence
+                  AND b.to_status <> '' ORDER BY b.sequence DESC LIMIT 1) IN ('PENDING', 'DELAYED')))
+        ORDER BY a.sequence DESC LIMIT 1
+    ) t ON true
+"""
 _RULES = [
     Rule(
         "settlement {0}: it was created at {1}, released at {2} and settled at {3}, but by its audit events at {4}, "
@@ -67,23 +80,21 @@ _RULES = [
         """,
     ),
     Rule(
-        "settlement {0}: no audit event ever told of rail {1}",
-        """
-        SELECT s.id, s.rail FROM settlements_milestonesettlement s WHERE NOT EXISTS (
-            SELECT 1 FROM settlements_auditevent t WHERE t.settlement_id = s.id
-              AND s.rail IN (t.data->>'rail', t.data->>'after'))
-        AND NOT EXISTS (
-            SELECT 1 FROM settlements_auditevent t WHERE t.intent_id = s.intent_id AND t.action = 'payment_method_set'
-              AND t.data->>'after' = s.rail) ORDER BY s.id
+        "settlement {0}: its rail is {1}, but its audit events say {2}",
+        f"""
+        SELECT s.id, s.rail, coalesce(t.rail, 'nothing') {_RAIL}
+        WHERE s.rail IS DISTINCT FROM t.rail ORDER BY s.id
         """,
     ),
     Rule(
-        "intent {0}: its recipient, shipment, tier, creator or time is not what audit event 1 tells",
+        "intent {0}: its recipient, shipment, tier, risk score, creator or time is not what audit event 1 tells",
         f"""
         SELECT i.id {_CREATED}
-        WHERE (r.recipient_id, p.shipment_id, i.freight_token_id::text, i.risk_tier, i.created_by_actor, i.created_at)
+        WHERE (r.recipient_id, p.shipment_id, i.freight_token_id::text, i.risk_tier, i.risk_score,
+               i.created_by_actor, i.created_at)
             IS DISTINCT FROM (t.data->>'recipient_id', t.data->>'shipment_id', t.data->>'freight_token_id',
-                              t.data->>'risk_tier', t.triggered_by, t.created_at) ORDER BY i.id
+                              t.data->>'risk_tier', (t.data->>'risk_score')::numeric, t.triggered_by, t.created_at)
+        ORDER BY i.id
         """,
     ),
     Rule(

@@ -46,6 +46,20 @@ def test_it_is_gone_after_a_later_run_that_proved_them(found: BooksCheck, staff:
     assert "The books can not be proven" not in page(logged_in(staff(Role.AUDITOR)), "admin:index")
 
 
+def test_a_run_that_broke_off_has_other_words_than_a_difference(db: None, staff: Staff) -> None:
+    at = timezone.now()
+    BooksCheck.objects.create(
+        actor="beat", started_at=at, finished_at=at, failed_check="journal entries balance", error="no connection"
+    )
+    client = logged_in(staff(Role.AUDITOR))
+    for name in ("admin:index", "admin:compliance_work_list"):
+        html = page(client, name)
+        assert "It is not known whether the books are right" in html
+        assert "The check broke off: no connection" in html
+        assert "tried again every hour" in html
+        assert "Turn the rails off" not in html
+
+
 def test_it_is_counted_beside_the_work_list(found: BooksCheck, staff: Staff) -> None:
     assert '<span class="cp-badge cp-alarm">1</span>' in page(logged_in(staff(Role.AUDITOR)), "admin:index")
 

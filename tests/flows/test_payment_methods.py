@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from rails import choosing, registry
@@ -14,6 +15,7 @@ from rails.money import Money
 from settlements.models import MilestoneSettlement, PaymentIntent
 from tests.flows.conftest import Api
 from tests.rails.test_routing import ACH
+from tests.settlements.lived_in import difference, verified
 
 
 class DollarsOnly(RemoteRail):
@@ -179,3 +181,20 @@ def test_the_first_answer_stays_when_the_rules_change(api: Api, payee: str) -> N
     assert again.content == first.content
     named = api.post("/payment_intents", {**body, "payment_method": "internal_ledger"}, Idempotency_Key="k-1")
     assert named.status_code == 409
+
+
+def test_a_rail_that_was_told_of_before_the_last_one_is_found(api: Api, payee: str) -> None:
+    token, shipment = api.token(risk="0.9")
+    intent = api.intent(token, payment_method="ach", recipient_id=payee)
+    api.event(shipment)
+    assert choose(api, intent, "internal_ledger").status_code == 200
+    api.event(shipment, "PICKUP_CONFIRMED")
+    waiting = MilestoneSettlement.objects.get(intent_id=intent, event_type="POD_CONFIRMED")
+    assert (waiting.status, waiting.rail) == ("PENDING", "internal_ledger")
+    assert "All is proven." in verified()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE settlements_milestonesettlement SET rail = 'ach' WHERE id = %s", [waiting.pk])
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    assert difference() == f"settlement {waiting.pk}: its rail is ach, but its audit events say internal_ledger"

@@ -199,6 +199,28 @@ class TestTheNight:
             books_checks.verify_tonight(clock=lambda: NIGHT)
         assert one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
+    def test_that_broke_off_is_tried_again_within_the_hour_and_the_red_goes(
+        self, wrong: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def breaks() -> int:
+            raise DatabaseError("the database system is shutting down")
+
+        with monkeypatch.context() as restarting:
+            restarting.setattr(verify, "CHECKS", (("x", breaks),))
+            for hour in range(2):
+                with pytest.raises(DatabaseError):
+                    books_checks.verify_tonight(clock=_clock(NIGHT + timedelta(hours=hour)))
+        standing = books_checks.alarm(now=NIGHT + timedelta(hours=1))
+        assert standing is not None
+        assert standing.broke_off
+        again = NIGHT + timedelta(hours=2)
+        proven = books_checks.verify_tonight(clock=lambda: again)
+        assert proven is not None
+        assert proven.is_proven
+        assert books_checks.alarm(now=again) is None
+        assert list(BooksCheck.objects.order_by("pk").values_list("night", flat=True)) == [None, None, NIGHT.date()]
+        assert books_checks.verify_tonight(clock=_clock(NIGHT + timedelta(hours=3))) is None
+
     def test_that_was_killed_is_verified_at_the_next_call(self, wrong: list[str]) -> None:
         """Who is killed stores nothing, and the lock dies with the connection."""
         with psycopg.connect(**dsn(), autocommit=True) as killed:
@@ -248,6 +270,21 @@ class TestTheAlarm:
         standing = books_checks.alarm(now=NIGHT + timedelta(hours=2))
         assert standing is not None
         assert standing.sentence == "another"
+
+    def test_of_a_difference_is_not_softened_by_a_later_run_that_broke_off(
+        self, db: None, wrong: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def breaks() -> int:
+            raise RuntimeError("broke")
+
+        wrong.append(WRONG)
+        verified_at(NIGHT)
+        monkeypatch.setattr(verify, "CHECKS", (("x", breaks),))
+        with pytest.raises(RuntimeError):
+            verified_at(NIGHT + timedelta(hours=1))
+        standing = books_checks.alarm(now=NIGHT + timedelta(hours=2))
+        assert standing is not None
+        assert (standing.sentence, standing.broke_off) == (WRONG, False)
 
     def test_is_not_ended_by_a_run_that_began_before_and_ends_after(self, db: None, wrong: list[str]) -> None:
         wrong.append(WRONG)

@@ -120,6 +120,8 @@ def test_edits_of_intents_and_schedules(world: World) -> None:
             "payment method": (update.format("payment_method = 'ach'"), f"{name}: its payment method is ach"),
             "creator": (update.format("created_by_actor = 'user:nobody'"), f"{name}: its recipient, shipment"),
             "tier": (update.format("risk_tier = 'HIGH'"), f"{name}: its recipient, shipment"),
+            "risk score": (update.format("risk_score = 0.19"), f"{name}: its recipient, shipment"),
+            "risk score unknown": (update.format("risk_score = NULL"), f"{name}: its recipient, shipment"),
             "time": (update.format("created_at = created_at + interval '1 day'"), f"{name}: its recipient, shipment"),
             "shares": (swapped, f"{name}: its schedule"),
             "deleted": (f"DELETE FROM settlements_paymentintent WHERE id = {pk}", str(pk)),
@@ -201,6 +203,17 @@ def test_edits_of_decisions_and_holds(world: World) -> None:
             "no hold": (f"DELETE FROM settlements_hold WHERE settlement_id = {lifted.pk}", f"settlement {lifted.pk}"),
         }
     )  # fmt: skip
+
+
+def test_a_login_that_was_renamed_and_whose_old_name_is_a_later_colleagues_is_no_difference(world: World) -> None:
+    officer = world.reviewed.approvals.earliest("pk").approver
+    name, officer.username = officer.username, "married"
+    officer.save()
+    colleague = a_user(username=name)
+    assert _first_difference() == "nothing"
+    colleague.date_joined = world.approved.created_at - timedelta(days=1)
+    colleague.save()
+    assert "is not what audit event" in _first_difference()
 
 
 def test_edits_of_the_journal(world: World) -> None:
