@@ -268,7 +268,7 @@ def _not_submitted(intent_id: int) -> list[Money]:
     """What the intent has yet to pay, milestone by milestone."""
     submitted = MilestoneSettlement.objects.filter(intent_id=intent_id).exclude(status__in=_NOT_SUBMITTED)
     items = PaymentScheduleItem.objects.filter(intent_id=intent_id, amount_minor__gt=0)
-    left = items.exclude(event_type__in=submitted.values("event_type"))
+    left = items.exclude(event_type__in=submitted.values("event_type")).order_by("position")
     return [Money(minor, currency) for minor, currency in left.values_list("amount_minor", "currency")]
 
 

@@ -110,7 +110,7 @@ def test_a_method_is_chosen_later_by_the_same_rules(api: Api, payee: str) -> Non
         (
             "payment_method_cannot_pay",
             "method",
-            "Payment method ach can not pay 10.00 EUR: it pays US dollars only.",
+            "Payment method ach can not pay 20.00 EUR: it pays US dollars only.",
         ),
     ]
 
