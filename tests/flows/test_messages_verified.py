@@ -85,3 +85,12 @@ def test_a_type_or_shipment_beside_its_message_is_found(api: Api) -> None:
     assert difference().endswith(
         f"it is said to be POD_CONFIRMED of shipment {other}, but its message says POD_CONFIRMED of {shipment}"
     )
+
+
+def test_an_event_that_came_before_its_intent_is_proven(api: Api) -> None:
+    token, shipment = api.token()
+    stored = receive(api, f'"{shipment}"', '"x": 1')
+    assert stored.settlements_created == 0
+    intent = api.intent(token)
+    assert set(api.milestones(intent)) >= {"POD_CONFIRMED"}
+    assert "All is proven." in verified()
