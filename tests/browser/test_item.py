@@ -133,7 +133,7 @@ def test_from_the_login_to_the_approval_without_a_mouse(visit: Visit) -> None:
 
 def tab_to(page: Page, name: str) -> None:
     """Presses Tab until what is focused has this name."""
-    for _ in range(60):
+    for _ in range(90):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent.trim()") == name:
             return

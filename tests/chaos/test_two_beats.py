@@ -123,7 +123,19 @@ def due(rows: int, *, per_shipment: int, recipient: Recipient | None = None, met
                         intent_id=each.pk,
                         action="intent_created",
                         triggered_by="test",
-                        data={"amount": amount.text, "currency": amount.currency},
+                        data={
+                            "freight_token_id": token.pk,
+                            "shipment_id": shipment.shipment_id,
+                            "amount": amount.text,
+                            "currency": amount.currency,
+                            "payment_method": method,
+                            "recipient_id": recipient and recipient.recipient_id,
+                            "risk_score": str(MEDIUM),
+                            "risk_tier": "MEDIUM",
+                            "schedule": [
+                                {"event_type": item.event_type.value, "share": str(item.share)} for item in items
+                            ],
+                        },
                     )
                     for each in intents
                 ],

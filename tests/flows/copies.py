@@ -1,7 +1,9 @@
 """A big backlog, quickly: many delayed intents over a few shipments, lawful to the last audit event."""
 
+import hashlib
 from decimal import Decimal
 
+import orjson
 from django.db import transaction
 from django.utils import timezone
 
@@ -54,18 +56,30 @@ def _intents_of_one_shipment(token_id: int, number: int) -> None:
         for intent in intents
         for position, item in enumerate(items)
     )
-    drafts = [audit.Draft(intent_id=intent.pk, action="intent_created", triggered_by="test") for intent in intents]
+    told = {
+        "freight_token_id": token_id,
+        "shipment_id": push.shipment_id,
+        "payment_method": "internal_ledger",
+        "recipient_id": None,
+        "risk_score": "0.50",
+        "risk_tier": "MEDIUM",
+        "schedule": [{"event_type": item.event_type.value, "share": str(item.share)} for item in items],
+    }
+    drafts = [
+        audit.Draft(intent_id=intent.pk, action="intent_created", triggered_by="test", data=told) for intent in intents
+    ]
     audit.record(drafts, now=now)
 
 
 def _receive(shipment: str) -> None:
     now = timezone.now()
+    body = orjson.dumps({"event_type": "PICKUP_CONFIRMED", "shipment_id": shipment})
     message = inbox.Message(
         source=sources.Source(EventSource.objects.get(name="platform").pk),
         actor="test",
         message_id=f"copy:{shipment}",
-        body="{}",
-        body_hash=b"",
+        body=body.decode(),
+        body_hash=hashlib.sha256(body).digest(),
         shipment_id=shipment,
         event_type="PICKUP_CONFIRMED",
         occurred_at=now,
