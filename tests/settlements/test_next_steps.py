@@ -40,4 +40,4 @@ def test_there_is_one_for_every_kind_of_work_about_the_banks_files(
 ) -> None:
     step = next_steps.of_bank(kind, provider)
     assert step.endswith(".")
-    assert ("counts as settled" in step) is (kind is BankWorkKind.INBOX and provider is SettlementProvider.ACH)
+    assert ("does not count as settled" in step) is (kind is BankWorkKind.INBOX and provider is SettlementProvider.ACH)
