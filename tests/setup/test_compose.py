@@ -1,0 +1,129 @@
+"""docker-compose.yml says what can run, and offers the settings that the service reads: all of them, and no others."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import environ
+import pytest
+import yaml
+
+from chainpay import environment
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+OURS: Final = {name: service for name, service in SERVICES.items() if service.get("image") == "chainpay"}
+INSTALLING: Final = (ROOT / "docs/installing.md").read_text()
+
+# The image decides where it writes and on which port it answers; the rest is of the demo and of tests.
+NOT_OFFERED: Final = {"CHAINPAY_DEMO", "CHAINPAY_VAR", "PORT", "STRIPE_API_BASE"}
+
+# What somebody who installs it writes into .env; every method enabled, for all their settings to be read.
+WRITTEN: Final = {
+    "SECRET_KEY": "x" * 60,
+    "POSTGRES_PASSWORD": "abc123",
+    "ALLOWED_HOSTS": "pay.example.com",
+    "CSRF_TRUSTED_ORIGINS": "https://pay.example.com",
+    "CHAINPAY_ENCRYPTION_KEYS": f"2026:{'A' * 43}=",
+    "CHAINPAY_CHECKPOINT_KEY": f"{'A' * 43}=",
+    "ACH_OUTBOX_DIR": "/app/ach/outbox",
+    "ACH_INBOX_DIR": "/app/ach/inbox",
+    "ACH_COMPANY_NAME": "Example Freight",
+    "ACH_COMPANY_ID": "1999999999",
+    "ACH_ODFI_ROUTING": "021000021",
+    "ACH_IMMEDIATE_DESTINATION_NAME": "Example Bank",
+    "ACH_OFFSET_ACCOUNT": "4412345678",
+    "WIRE_OUTBOX_DIR": "/app/wire/outbox",
+    "WIRE_INBOX_DIR": "/app/wire/inbox",
+    "WIRE_DEBTOR": '{"name": "Example Freight", "town": "New York", "country": "US"}',
+    "WIRE_ACCOUNTS": '{"USD": {"account_number": "4412345678", "routing_number": "021000021"}}',
+}
+_VARIABLE: Final = re.compile(r"\$\{(?P<name>[A-Z_]+)(?::(?P<rule>[-?])(?P<default>[^}]*))?\}")
+
+
+def surroundings(service: dict[str, Any], written: dict[str, str]) -> dict[str, str]:
+    """The environment that compose gives to a service: what has no value is passed on if it is written anywhere."""
+
+    def filled(found: re.Match[str]) -> str:
+        name, default = found["name"], found["default"] if found["rule"] == "-" else ""
+        return written.get(name) or default
+
+    given = {}
+    for name, value in service["environment"].items():
+        if value is not None:
+            given[name] = _VARIABLE.sub(filled, str(value))
+        elif name in written:
+            given[name] = written[name]
+    return given
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of what the settings look up in the environment, from now on."""
+    names: set[str] = set()
+    get_value = environ.Env.get_value
+
+    def noting(self: environ.Env, var: str, *rest: Any, **more: Any) -> Any:
+        names.add(var)
+        return get_value(self, var, *rest, **more)
+
+    monkeypatch.setattr(environ.Env, "get_value", noting)
+    return names
+
+
+def start_as(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> environment.Environment:
+    given = surroundings(service, WRITTEN)
+    monkeypatch.setattr(environ.Env, "ENVIRON", given)
+    return environment.read(tmp_path)
+
+
+def test_every_service_has_an_image_or_is_built() -> None:
+    assert [name for name, service in SERVICES.items() if not (service or {}).keys() & {"image", "build"}] == []
+    assert {"web", "worker", "beat", "migrate", "postgres", "redis"} <= SERVICES.keys()
+
+
+def test_every_service_that_is_waited_for_exists_and_can_be_healthy_if_it_must_be() -> None:
+    for service in SERVICES.values():
+        for name, how in service.get("depends_on", {}).items():
+            assert name in SERVICES
+            assert how["condition"] != "service_healthy" or "healthcheck" in SERVICES[name]
+
+
+def test_every_volume_is_declared_and_every_declared_one_is_used() -> None:
+    mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
+    assert {name for name in mounts if not name.startswith((".", "/"))} == COMPOSE["volumes"].keys()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_starts_with_what_compose_gives_it(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = start_as(OURS[name], monkeypatch, tmp_path)
+    assert not settings.embedded_database
+    assert not settings.demo
+    assert "2026" in settings.encryption_keys
+    assert settings.ach is not None
+    assert settings.wire is not None
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_compose_offers_every_setting_that_is_read_and_no_other(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked_for: set[str]
+) -> None:
+    start_as(OURS[name], monkeypatch, tmp_path)
+    assert OURS[name]["environment"].keys() == asked_for - NOT_OFFERED
+    assert asked_for >= NOT_OFFERED
+
+
+def test_what_compose_can_not_do_without_is_told_where_installing_is_told() -> None:
+    needed = {found["name"] for found in _VARIABLE.finditer(str(SERVICES)) if found["rule"] == "?"}
+    assert needed == {name for name in WRITTEN if not name.startswith(("ACH_", "WIRE_"))}
+    assert [name for name in sorted(needed) if f"    {name}=" not in INSTALLING] == []
+
+
+def test_files_that_outlive_a_container_lie_on_volumes_of_web_and_worker() -> None:
+    for name in ("web", "worker"):
+        places = {mount.split(":")[1] for mount in OURS[name]["volumes"]}
+        kept = {value for key, value in OURS[name]["environment"].items() if key.endswith("_DIR") and value}
+        assert kept <= places
