@@ -6,6 +6,7 @@ from pathlib import Path
 import environ as django_environ
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from kombu.entity import Exchange, Queue
 
 from chainpay import environment
 from chainpay.headers import PAGES
@@ -268,6 +269,15 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 600
+# What takes minutes waits in a queue of its own, so that money never waits behind it; a worker that is told of no queue
+# takes from both (docs/adr/0076-two-queues.md).
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name), routing_key=name)  # type: ignore[no-untyped-call]
+    for name in ("celery", "long")
+]
+CELERY_TASK_ROUTES = {
+    f"settlements.{task}": {"queue": "long"} for task in ("compare", "export", "reconcile", "verify_books")
+}
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

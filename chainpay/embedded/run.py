@@ -1,4 +1,4 @@
-"""`make run`: PostgreSQL, Redis, web, worker and beat of one checkout, until Ctrl-C.
+"""`make run`: PostgreSQL, Redis, web, workers and beat of one checkout, until Ctrl-C.
 
 Everything but PostgreSQL and Redis stays in this process group; those two have sessions of their own, survive our
 violent death, and are adopted by the next run.
@@ -26,6 +26,8 @@ WEB_PROCESSES = 2
 # More threads only wait for each other's turn in the interpreter (docs/performance.md).
 WEB_THREADS = 2
 WORKER_PROCESSES = 2
+# One verifies the books while the other makes exports.
+LONG_PROCESSES = 2
 
 _ANSWER_SECONDS = 60.0
 # The children of a run that was killed need a moment to notice.
@@ -152,15 +154,19 @@ def web_command(port: int) -> Line:
 
 
 def _family(run: Run) -> list[Child]:
-    """Web, worker and beat; names and files carry the port, for several runs may share one directory."""
+    """Web, workers and beat; names and files carry the port, for several runs may share one directory."""
     celery: Line = [sys.executable, "-m", "celery", "-A", "chainpay.celery"]
-    worker: Line = ["worker", "--hostname", f"chainpay-{run.port}@%h", "--concurrency", str(WORKER_PROCESSES)]
-    worker += ["--without-mingle", "--without-gossip"]
+    quiet: Line = ["--without-mingle", "--without-gossip"]
+    worker: Line = ["worker", "--queues", "celery", "--hostname", f"chainpay-{run.port}@%h"]
+    worker += ["--concurrency", str(WORKER_PROCESSES), *quiet]
+    long: Line = ["worker", "--queues", "long", "--hostname", f"chainpay-long-{run.port}@%h"]
+    long += ["--concurrency", str(LONG_PROCESSES), *quiet]
     beat: Line = ["beat", "--schedule", run.var / f"beat-{run.port}", "--pidfile", ""]
     level: Line = ["--loglevel", run.settings.log_level]
     commands: dict[str, Line] = {
         "web": web_command(run.port),
         "worker": [*celery, *worker, *level],
+        "worker-long": [*celery, *long, *level],
         "beat": [*celery, *beat, *level],
     }
     return [Child(name=name, command=command, log=run.log(name)) for name, command in commands.items()]

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from chainpay import environment
+from chainpay.celery import app
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -123,7 +124,12 @@ def test_what_compose_can_not_do_without_is_told_where_installing_is_told() -> N
 
 
 def test_files_that_outlive_a_container_lie_on_volumes_of_web_and_worker() -> None:
-    for name in ("web", "worker"):
+    for name in ("web", "worker", "worker-long"):
         places = {mount.split(":")[1] for mount in OURS[name]["volumes"]}
         kept = {value for key, value in OURS[name]["environment"].items() if key.endswith("_DIR") and value}
         assert kept <= places
+
+
+def test_there_is_a_worker_for_each_queue() -> None:
+    commands = [service["command"].split() for service in OURS.values() if " worker " in service.get("command", "")]
+    assert sorted(words[words.index("--queues") + 1] for words in commands) == sorted(app.amqp.queues)
