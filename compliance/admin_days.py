@@ -21,7 +21,7 @@ from rails.models import ClosedDay
 from rails.money import Money
 from settlements import office_log
 from settlements.closing import closing, documents
-from settlements.closing.documents import NotADocument
+from settlements.closing.closing import ClosedDayChanged
 from settlements.closing.figures import DayFigures
 from settlements.models import OfficeEvent
 from settlements.office_log import OfficeAction, OfficeDraft
@@ -95,10 +95,9 @@ class DailyCloseAdmin(ReadOnlyAdmin):
         if row is None:
             raise Http404("There is no such closed day.")
         try:
-            context = _figures_context(documents.read(row.figures))
-        except NotADocument:
-            # Somebody changed them past the guards; verify_books says what.
-            context = {"title": _named(row.day), "damaged": True}
+            context = _figures_context(closing.frozen_figures(row))
+        except ClosedDayChanged as refusal:
+            context = {"title": _named(row.day), "damaged": refusal.detail}
         more = {"row": row, "may_export": may(request, Permission.EXPORT_DATA), "original": row}
         return self._page(request, "day.html", {**context, **more})
 
@@ -109,8 +108,7 @@ class DailyCloseAdmin(ReadOnlyAdmin):
         known = _closed(wanted)
         if known is not None:
             return HttpResponseRedirect(reverse("admin:rails_closedday_change", args=[known.pk]))
-        context = self._open_context(request, wanted)
-        return self._page(request, "day.html", context)
+        return self._page(request, "day.html", self._open_context(request, wanted))
 
     def close_view(self, request: HttpRequest, day: str) -> HttpResponse:
         """GET: what closing does. POST: the close, by the person who is logged in and showed lately who they are."""
@@ -163,8 +161,12 @@ class DailyCloseAdmin(ReadOnlyAdmin):
         if first is None or day < first or day > now.astimezone(UTC).date():
             raise Http404("Nothing is booked on this day, or it has not begun.")
         closable = day == first and closing.is_over(day, now=now)
+        try:
+            shown = _figures_context(closing.preview(day, now=now))
+        except ClosedDayChanged as refusal:
+            shown, closable = {"title": _named(day), "damaged": refusal.detail}, False
         return {
-            **_figures_context(closing.preview(day, now=now)),
+            **shown,
             "first": first,
             "over": closing.is_over(day, now=now),
             "closable": closable,

@@ -42,6 +42,13 @@ class DayOutOfOrder(Refusal):
     kind = Kind.CONFLICT
 
 
+class ClosedDayChanged(Refusal):
+    """The figures of a closed day are not what was frozen, so no day is carried on from them."""
+
+    code = "closed_day_changed"
+    kind = Kind.CONFLICT
+
+
 class JournalBusy(Refusal):
     """Bookings are under way that did not end in time; nothing was closed, and it can be tried again at once."""
 
@@ -71,7 +78,8 @@ def is_over(day: date, *, now: datetime) -> bool:
 def close(day: date, *, actor: str, now: datetime) -> Closed:
     """Freezes the figures of a day, in a transaction of its own; a day that is closed answers with what it was.
 
-    Raises DayNotOver, DayOutOfOrder, NothingBooked, and JournalBusy when bookings do not end within two seconds.
+    Raises DayNotOver, DayOutOfOrder, NothingBooked, ClosedDayChanged when somebody changed the day before it past the
+    guards, and JournalBusy when bookings do not end within two seconds.
     """
     try:
         with transaction.atomic():
@@ -100,8 +108,19 @@ def close_through(day: date, *, actor: str, now: datetime) -> Iterator[Closed]:
 
 
 def preview(day: date, *, now: datetime) -> DayFigures:
-    """The figures of a day that is open, as they are at this moment."""
+    """The figures of a day that is open, as they are at this moment. Raises ClosedDayChanged."""
     return _figures(day, days.last_closed(), now=now)
+
+
+def frozen_figures(row: ClosedDay) -> DayFigures:
+    """What was frozen with a closed day. Raises ClosedDayChanged when it is not that any more."""
+    changed = f"The frozen figures of {row.day} were changed past the database's guards; verify_books says what."
+    if documents.digest(row.figures) != row.sha256:
+        raise ClosedDayChanged(changed)
+    try:
+        return documents.read(row.figures)
+    except documents.NotADocument as error:
+        raise ClosedDayChanged(changed) from error
 
 
 def _close_held(day: date, *, actor: str, now: datetime) -> Closed:
@@ -137,7 +156,7 @@ def _figures(day: date, last: ClosedDay | None, *, now: datetime) -> DayFigures:
     carried: dict[int, int] = {}
     confirmed: Seen = {}
     if last is not None:
-        frozen = documents.read(last.figures)
+        frozen = frozen_figures(last)
         carried = {each.account_id: each.closing for each in frozen.accounts if each.closing}
         confirmed = frozen.confirmed
     return figures.read(day, carried=carried, after=last.day if last else None, confirmed_before=confirmed, now=now)

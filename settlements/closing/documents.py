@@ -61,10 +61,15 @@ def read(text: str) -> DayFigures:
     """The figures that `written` made a text of. Raises NotADocument."""
     try:
         document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise NotADocument(str(error)) from error
-    if document.get("version") != VERSION:
-        raise NotADocument(f"version {document.get('version')} of a day's figures is not known")
+        if document["version"] != VERSION:
+            raise NotADocument(f"version {document['version']} of a day's figures is not known")
+        return _read(document)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        # Valid JSON of another shape fails wherever its shape is met.
+        raise NotADocument(f"these are no figures of a day: {error}") from error
+
+
+def _read(document: Mapping[str, Any]) -> DayFigures:
     return DayFigures(
         day=date.fromisoformat(document["day"]),
         as_of=datetime.fromisoformat(document["as_of"]),

@@ -170,3 +170,21 @@ def test_the_list_of_days_reads_as_many_statements_for_many_as_for_few(
     with django_assert_max_num_queries(25):
         page = client.get(DAYS)
     assert len(page.context["lines"]) == 21
+
+
+def test_a_closed_day_that_was_changed_past_the_guards_says_so_wherever_it_is_read(
+    yesterday: date, finance: User, behind_the_guards: Any
+) -> None:
+    client = logged_in(finance)
+    with on(days_ago(2)):
+        book("earlier")
+    row = close(days_ago(2))
+    behind_the_guards("UPDATE rails_closedday SET figures = '{}'")
+    for path in (f"{DAYS}{row.pk}/change/", page_of(yesterday), f"{page_of(yesterday)}close/"):
+        response = client.get(path)
+        assert response.status_code == 200
+        assert "were changed past the database&#x27;s guards" in response.content.decode()
+    answer = client.post(f"{page_of(yesterday)}close/")
+    assert answer.status_code == 409
+    assert answer.content.decode().count("were changed past") == 1
+    assert ClosedDay.objects.count() == 1

@@ -343,3 +343,31 @@ def test_a_recipient_is_named_in_the_trial_balance():
     assert [(each.recipient_name, each.credits, each.closing) for each in owed] == [
         ("Bozza Haulage", 700_000, -700_000)
     ]
+
+
+@pytest.mark.parametrize(
+    "figures",
+    ["{}", "[]", "null", "no JSON", '{"version": 1}', '{"version": 1, "day": 7}', '{"version": 2}', ""],
+)
+def test_no_day_is_carried_on_from_figures_that_somebody_changed(behind_the_guards, figures: str):
+    with on(days_ago(2)):
+        book("a")
+    close(days_ago(2))
+    for digest in ("0" * 64, documents.digest(figures)):
+        behind_the_guards("UPDATE rails_closedday SET figures = %s, sha256 = %s", figures, digest)
+        with pytest.raises(closing.ClosedDayChanged, match="were changed past"):
+            close(days_ago(1))
+        with pytest.raises(CommandError, match="were changed past"):
+            call_command("close_day", days_ago(2).isoformat(), stdout=StringIO())
+        with pytest.raises(documents.NotADocument):
+            documents.read(figures)
+    assert ClosedDay.objects.count() == 1
+
+
+def test_a_changed_amount_that_reads_well_is_carried_into_no_other_day(behind_the_guards):
+    with on(days_ago(2)):
+        book("a")
+    close(days_ago(2))
+    behind_the_guards("UPDATE rails_closedday SET figures = replace(figures, '100.00', '100.01')")
+    with pytest.raises(closing.ClosedDayChanged):
+        close(days_ago(1))

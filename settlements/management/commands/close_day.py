@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from settlements.closing import closing, documents
+from settlements.closing import closing
 from settlements.closing.closing import Closed
 from settlements.management.integrations import actor, told_in_a_sentence
 
@@ -38,7 +38,7 @@ def _one(day: date, **options: Any) -> list[Closed]:
 
 
 def _told(closed: Closed) -> str:
-    frozen = documents.read(closed.row.figures)
+    frozen = closing.frozen_figures(closed.row)
     still_open = len(frozen.open_items)
     what = "is closed" if closed.created else f"was closed at {closed.row.closed_at:%Y-%m-%d %H:%M:%S} UTC"
     entries = f"{frozen.entries} {'entry' if frozen.entries == 1 else 'entries'}"
