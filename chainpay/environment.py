@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from chainpay import ach, checkpoint_keys, encryption_keys, mail, stripe_settings, wire
 from chainpay.embedded import paths
+from chainpay.secret_files import SecretFiles
 from rails.ach.configuration import AchConfiguration
 from rails.money import EXPONENTS, Money, MoneyError
 from rails.stripe.configuration import StripeSettings
@@ -80,11 +81,12 @@ class Environment:
 
 
 def read(base_dir: Path) -> Environment:
-    """Reads the process environment.
+    """Reads the process environment; each value may lie in the file that `NAME_FILE` names.
 
     Raises ImproperlyConfigured, naming the variable and what it may be.
     """
     env = environ.Env()
+    env.ENVIRON = SecretFiles(env.ENVIRON)
     var = Path(env.str("CHAINPAY_VAR", default="") or base_dir / "var").absolute()
     database_url = _url(env, "DATABASE_URL", DATABASE_SCHEMES)
     redis_url = _url(env, "REDIS_URL", REDIS_SCHEMES)

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from chainpay.embedded import children, configuration, lock, paths, servers
 
-OURS = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "PORT", "REDIS_URL", "SECRET_KEY")
-OUR_PREFIXES = ("ACH_", "CELERY_", "CHAINFREIGHT_", "CHAINPAY_", "DJANGO_", "GRANIAN_", "PG", "STRIPE_")
+OURS = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "PORT")
+OUR_PREFIXES = (
+    *("ACH_", "CELERY_", "CHAINFREIGHT_", "CHAINPAY_", "DATABASE_", "DJANGO_", "EMAIL_", "GRANIAN_", "PG", "REDIS_"),
+    *("SECRET_KEY", "STRIPE_", "WIRE_"),
+)
 
 # The one exception: tests against servers somebody else runs.
 OWN_DATABASE = "CHAINPAY_TEST_DATABASE_URL"

@@ -20,7 +20,7 @@ def read() -> environment.Environment:
     What is decided here is put into the environment, for every child to read the same.
     Raises CannotStart when a setting is wrong.
     """
-    if not os.environ.get("DATABASE_URL"):
+    if not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")):
         os.environ.setdefault("CHAINPAY_DEMO", "1")
     var = Path(os.environ.get("CHAINPAY_VAR") or BASE_DIR / "var").resolve()
     os.environ["CHAINPAY_VAR"] = str(var)
