@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import django
 
@@ -21,7 +21,8 @@ django.setup()
 import psycopg  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from bench import webhook  # noqa: E402
+from bench import record, webhook  # noqa: E402
+from bench.record import Figure, Target  # noqa: E402
 from bench.webhook import Web  # noqa: E402
 from chainpay.embedded import paths  # noqa: E402
 from chainpay.embedded import process as processes  # noqa: E402
@@ -29,6 +30,7 @@ from settlements import api_keys  # noqa: E402
 from settlements.exports import datasets, statements  # noqa: E402
 from settlements.permissions import Scope  # noqa: E402
 
+COMMAND = 'make bench ARGS="--only review,exports"'
 DATASET = "settlements.csv"
 TARGET_RATIO = 1.05
 TARGET_FIRST_SECONDS = 1.0
@@ -53,11 +55,6 @@ class Round:
     lines: int
     size: int
 
-    @property
-    def ratio(self) -> float:
-        """How many times as long as COPY."""
-        return self.seconds / self.floor_seconds
-
     def line(self) -> str:
         """As the report shows it."""
         return (
@@ -72,18 +69,29 @@ def measure(web: Web, database_url: str, key: str, *, rounds: int) -> list[Round
     return [_round(web, database_url, key) for _ in range(rounds)]
 
 
-def report(rounds: Sequence[Round]) -> list[str]:
-    """Each round, and the middle of them against the targets."""
-    ratio, first = median(each.ratio for each in rounds), median(each.first_byte for each in rounds)
-    growth = max(each.growth_mib for each in rounds)
+def told(rounds: Sequence[Round]) -> list[Figure]:
+    """Time, first byte and memory against their targets."""
+    named = partial(Figure, part="exports", command=COMMAND)
     return [
-        *(each.line() for each in rounds),
-        f"ratio    {ratio:.2f} of COPY, from {min(each.ratio for each in rounds):.2f} to "
-        f"{max(each.ratio for each in rounds):.2f} (target at most {TARGET_RATIO}: {_met(ratio <= TARGET_RATIO)})",
-        f"first    {1000 * first:.0f} ms (target below {1000 * TARGET_FIRST_SECONDS:.0f} ms: "
-        f"{_met(first < TARGET_FIRST_SECONDS)})",
-        f"memory   {growth:.1f} MiB more (target below {TARGET_GROWTH_MIB:.0f} MiB: "
-        f"{_met(growth < TARGET_GROWTH_MIB)})",
+        named(
+            name="CSV over HTTP, COPY as floor",
+            unit="s",
+            rounds=[each.seconds for each in rounds],
+            floor=[each.floor_seconds for each in rounds],
+            target=Target(of="ratio", at_most=TARGET_RATIO),
+        ),
+        named(
+            name="first byte",
+            unit="s",
+            rounds=[each.first_byte for each in rounds],
+            target=Target(of="median", at_most=TARGET_FIRST_SECONDS),
+        ),
+        named(
+            name="memory more at the peak",
+            unit="MiB",
+            rounds=[each.growth_mib for each in rounds],
+            target=Target(of="highest", at_most=TARGET_GROWTH_MIB),
+        ),
     ]
 
 
@@ -147,10 +155,6 @@ def _memory_mib(pid: int, what: str) -> float:
     return int(status.partition(f"{what}:")[2].split()[0]) / 1024
 
 
-def _met(reached: bool) -> str:
-    return "met" if reached else "missed"
-
-
 def main() -> None:
     """Measures and prints."""
     database_url, rounds = os.environ["DATABASE_URL"], int(sys.argv[1])
@@ -158,7 +162,9 @@ def main() -> None:
     _, key = api_keys.create("bench", scopes=scopes, service="bench", actor="bench", now=timezone.now())
     log = paths.logs(Path(os.environ.get("CHAINPAY_VAR", "var"))) / "bench-exports.log"
     with webhook.serving(database_url, log=log) as web:
-        print("\n".join(report(measure(web, database_url, key, rounds=rounds))))
+        found = measure(web, database_url, key, rounds=rounds)
+    print("\n".join(each.line() for each in found), flush=True)
+    record.told(told(found))
 
 
 if __name__ == "__main__":

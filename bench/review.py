@@ -5,10 +5,8 @@ View and template in process, without middleware, on an empty migrated database;
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from statistics import median
 from urllib.parse import urlencode
 
 import django
@@ -21,9 +19,12 @@ from django.test import RequestFactory  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from bench import backlog as backlogs  # noqa: E402
+from bench import record  # noqa: E402
 from bench.backlog import Backlog  # noqa: E402
+from bench.record import Figure, Target  # noqa: E402
 from compliance import counters, queue_pages  # noqa: E402
 
+COMMAND = 'make bench ARGS="--only review"'
 TARGET_MS = 300.0
 _PAGE = 50
 _WARM_UP = 6
@@ -36,22 +37,8 @@ _FLOOR = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Times of one thing, in milliseconds."""
-
-    name: str
-    low: float
-    middle: float
-    high: float
-
-    def line(self) -> str:
-        """As the report shows it."""
-        return f"{self.name:<22} median {self.middle:>6.1f} ms   from {self.low:>6.1f} to {self.high:>6.1f} ms"
-
-
-def measure(backlog: Backlog, *, rounds: int) -> list[Spread]:
-    """Each page by turns, so that all of them meet the same machine."""
+def measure(backlog: Backlog, *, rounds: int) -> dict[str, list[float]]:
+    """Each page by turns, so that all of them meet the same machine; milliseconds by page."""
     officer = backlog.officers[0]
     last = max(-(-backlog.waiting // _PAGE), 1)
     pages = {
@@ -72,20 +59,25 @@ def measure(backlog: Backlog, *, rounds: int) -> list[Spread]:
             job()
             if turn >= _WARM_UP:
                 times[name].append(1000 * (time.perf_counter() - began))
-    return [Spread(name=name, low=min(taken), middle=median(taken), high=max(taken)) for name, taken in times.items()]
+    return times
 
 
-def report(backlog: Backlog, spreads: Sequence[Spread]) -> list[str]:
-    """The figures, the slowest page against the target, and the first page against the floor."""
-    by_name = {spread.name: spread for spread in spreads}
-    slowest = max(spreads, key=lambda spread: spread.middle)
-    ratio = by_name["first page"].middle / by_name["floor"].middle
-    met = "met" if slowest.middle < TARGET_MS else "missed"
+def told(times: dict[str, list[float]]) -> list[Figure]:
+    """Each page against the target, the first also beside the least SQL."""
+    target = Target(of="median", at_most=TARGET_MS)
+    floors = {"first page": times["floor"]}
     return [
-        f"Review queue: {backlog.waiting} waiting of {backlog.settlements} settlements",
-        *(spread.line() for spread in spreads),
-        f"queue    slowest median {slowest.middle:.0f} ms (target below {TARGET_MS:.0f} ms: {met}); "
-        f"the first page takes {ratio:.1f} times its floor",
+        Figure(
+            part="review",
+            name=name,
+            unit="ms",
+            rounds=taken,
+            floor=floors.get(name, ()),
+            target=target,
+            command=COMMAND,
+        )
+        for name, taken in times.items()
+        if name != "floor"
     ]
 
 
@@ -121,8 +113,9 @@ def _now() -> datetime:
 def main() -> None:
     """Writes the backlog, measures, prints."""
     settlements, waiting, turns = (int(word) for word in sys.argv[1:4])
-    backlog = backlogs.prepare(settlements, waiting=waiting, now=_now())
-    print("\n".join(report(backlog, measure(backlog, rounds=turns))))
+    backlog = backlogs.found() or backlogs.prepare(settlements, waiting=waiting, now=_now())
+    print(f"Review queue: {backlog.waiting} waiting of {backlog.settlements} settlements", flush=True)
+    record.told(told(measure(backlog, rounds=turns)))
 
 
 if __name__ == "__main__":

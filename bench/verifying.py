@@ -6,7 +6,6 @@ by COPY while the guards sleep, which nothing but a bench should do. Every check
 
 import argparse
 import hashlib
-import os
 import resource
 import subprocess
 import sys
@@ -17,6 +16,13 @@ from typing import Any
 import django
 import orjson
 
+django.setup()
+
+from bench import record  # noqa: E402
+from bench.record import Figure, Target  # noqa: E402
+
+COMMAND = 'make bench ARGS="--only verifying"'
+TARGET_SECONDS = 60.0
 TABLES = (
     "settlements_shipment", "settlements_freighttoken", "settlements_paymentintent", "settlements_paymentschedule",
     "settlements_paymentscheduleitem", "settlements_shipmentevent", "settlements_milestonesettlement",
@@ -32,24 +38,36 @@ REFERENCES = {
 
 
 def main() -> int:
-    """Lays the books, verifies them in a process of its own, prints what that took."""
+    """Lays the books where there are none, verifies them in a process of its own, tells what that took."""
     parser = argparse.ArgumentParser(prog="python -m bench.verifying", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="audit events (default: 1000000)")
-    events = parser.parse_args().events
-    from bench.__main__ import _own_database
-
-    with _own_database(os.environ["DATABASE_URL"]) as database_url:
-        os.environ["DATABASE_URL"] = database_url
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
-        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], check=True)
-        django.setup()
-        laid = _lay(events)
-        print(f"{laid:,} audit events laid", flush=True)
+    parser.add_argument("--events", type=int, required=True, help="audit events")
+    parser.add_argument("--rounds", type=int, required=True, help="how often they are verified")
+    given = parser.parse_args()
+    laid = _laid() or _lay(given.events)
+    print(f"Verifying the books: {laid:,} audit events", flush=True)
+    times, peaks = [], []
+    for _ in range(given.rounds):
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "manage.py", "verify_books"], check=False)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"verify_books ended with {done.returncode} after {time.monotonic() - began:.0f} s, peak {peak:.0f} MiB")
-    return done.returncode
+        subprocess.run([sys.executable, "manage.py", "verify_books", "--quiet"], check=True)
+        times.append(time.monotonic() - began)
+        peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    target = Target(of="median", at_most=TARGET_SECONDS)
+    record.told(
+        [
+            Figure(
+                part="verifying", name=f"{laid:,} audit events", unit="s", rounds=times, target=target, command=COMMAND
+            ),
+            Figure(part="verifying", name="peak memory of the process", unit="MiB", rounds=peaks, command=COMMAND),
+        ]
+    )
+    return 0
+
+
+def _laid() -> int:
+    """How many audit events an earlier run has left here."""
+    from settlements.models import AuditEvent
+
+    return AuditEvent.objects.count()
 
 
 def _lay(events: int) -> int:

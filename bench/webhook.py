@@ -55,7 +55,7 @@ class Source:
 @contextmanager
 def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ()) -> Iterator[Web]:
     """The web server on a free port of loopback, outside of the demo: every message is signed. Raises WebDied."""
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {
         "CHAINPAY_DEMO": "0",
         "DATABASE_URL": database_url,
@@ -87,7 +87,8 @@ def run(web: Web, source: Source, bodies: Sequence[bytes]) -> Figures:
     return figures.of(outcome["latencies"], elapsed=outcome["elapsed"], client_cpu=client, database_cpu=database)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody uses at this moment."""
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         return int(door.getsockname()[1])

@@ -1,0 +1,34 @@
+"""Databases of the bench beside the given one: made for a run and dropped afterwards, or kept for the next."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import psycopg
+
+
+@contextmanager
+def own(url: str, name: str, *, kept: bool) -> Iterator[str]:
+    """The URL of a migrated `..._bench_NAME`: new and dropped afterwards; `kept`: as an earlier run left it."""
+    parts = urlsplit(url)
+    database = f"{parts.path.lstrip('/')}_bench_{name}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        if not kept:
+            _drop(connection, database)
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone():
+            connection.execute(f'CREATE DATABASE "{database}"')
+        try:
+            beside = f"{parts.scheme}://{parts.netloc}/{database}?{parts.query}"
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+            subprocess.run(migrate, env=os.environ | {"DATABASE_URL": beside}, check=True)
+            yield beside
+        finally:
+            if not kept:
+                _drop(connection, database)
+
+
+def _drop(connection: psycopg.Connection, database: str) -> None:
+    connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
