@@ -5,7 +5,7 @@ import sys
 from django.http import HttpRequest, HttpResponse
 from django.views import csrf, defaults
 
-from settlements.api.errors import DATABASE_LOST, Fault, Refused, database_unavailable, error_answer, translate
+from settlements.api.errors import Fault, Refused, database_unavailable, error_answer, is_database_lost, translate
 
 
 def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -33,7 +33,7 @@ def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:
 def handler500(request: HttpRequest) -> HttpResponse:
     """A bug (Django has logged it with its traceback) or a lost database; the answer says nothing of the inside."""
     error = sys.exc_info()[1]
-    if isinstance(error, DATABASE_LOST) and not _is_admin(request):
+    if is_database_lost(error) and not _is_admin(request):
         return database_unavailable(error)
     if _is_admin(request):
         return defaults.server_error(request)

@@ -13,7 +13,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFieldsSent,
 )
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
@@ -31,7 +31,9 @@ STATUS_OF_KIND: Final[Mapping[Kind, int]] = {
     Kind.CONFLICT: 409,
 }
 CHALLENGE: Final = "Bearer"
-DATABASE_LOST: Final = (OperationalError, InterfaceError)
+_DATABASE_LOST: Final = (OperationalError, InterfaceError)
+# read_only_sql_transaction: the server we are connected to is a standby since a failover (PostgreSQL, appendix A).
+_READ_ONLY: Final = "25006"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ def error_answer(
 
 def exception_handler(error: Exception, context: Mapping[str, Any] | None = None) -> HttpResponse | None:
     """DRF's hook: the answer to anything anticipated; None for a bug, which Django logs and `handler500` answers."""
-    if isinstance(error, DATABASE_LOST):
+    if is_database_lost(error):
         return database_unavailable(error)
     refused = translate(error)
     if refused is None:
@@ -146,7 +148,14 @@ def _of_django(error: Exception) -> Refused:
     return Refused("bad_request", "The request can not be understood.", 400)
 
 
-def database_unavailable(error: BaseException) -> HttpResponse:
+def is_database_lost(error: BaseException | None) -> bool:
+    """Whether the database, and not the request, is to blame: away, out of room, memory or connections, read-only."""
+    return isinstance(error, _DATABASE_LOST) or (
+        isinstance(error, DatabaseError) and getattr(error.__cause__, "sqlstate", None) == _READ_ONLY
+    )
+
+
+def database_unavailable(error: BaseException | None) -> HttpResponse:
     """503: nothing is known to have been written, the caller may repeat."""
     logger.error("Database unavailable", exc_info=error)
     fault = Fault(code="database_unavailable", detail="The database can not be reached; try again shortly.")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,12 @@ class Member:
         assert self.running is not None
         return [self.running.pid, *process.descendants(pid=self.running.pid)]
 
+    def send(self, number: signal.Signals, pids: list[int]) -> None:
+        """A signal to some of its processes; those that are gone are gone."""
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def end(self) -> None:
         """Nothing of it is left, orphans included."""
         for group in self.groups:
@@ -104,8 +111,8 @@ class Fleet:
         """Starts all; Stripe and web answer when this returns. Raises NotUp."""
         for member in self.members():
             member.start()
-        _wait(self.stripe, self.stripe_port, "/_fake/state")
-        _wait(self.web, self.web_port, "/healthz")
+        await_answer(self.stripe, self.stripe_port, "/_fake/state")
+        await_answer(self.web, self.web_port, "/healthz")
 
     def watch(self) -> None:
         """Starts the dead again."""
@@ -133,27 +140,40 @@ def of(
     environment: dict[str, str],
 ) -> Fleet:  # fmt: skip
     """The fleet on this database; `stripe` and `worker` are further words of their commands."""
-    logs = paths.logs(var)
     stripe_port, web_port = ports
     provider = [sys.executable, "-m", "tests.chaos.provider", "--port", str(stripe_port)]
     provider += ["--database-url", database_url, "--witness", str(var / "witness"), *stripe]
-
-    def celery(name: str, *words: str, **more: str) -> Member:
-        return Member(name=name, command=[*CELERY, *words, *QUIET], log=logs / f"{name}.log", environment=more)
-
-    lone = ("--without-mingle", "--without-gossip", "--concurrency", "2")
     return Fleet(
         var=var,
-        stripe=Member(name="stripe", command=provider, log=logs / "stripe.log"),
-        web=Member(name="web", command=[str(word) for word in web_command(web_port)], log=logs / "web.log"),
-        workers=[
-            celery(f"worker-{n}", "worker", "--hostname", f"chaos-{n}@%h", *lone, *worker, **environment)
-            for n in (1, 2)
-        ],
-        beats=[celery(f"beat-{n}", "beat", "--schedule", str(var / f"beat-{n}"), "--pidfile", "") for n in (1, 2)],
+        stripe=Member(name="stripe", command=provider, log=paths.logs(var) / "stripe.log"),
+        web=web(var, web_port),
+        workers=[worker_of(var, n, *worker, **environment) for n in (1, 2)],
+        beats=[beat(var, n) for n in (1, 2)],
         stripe_port=stripe_port,
         web_port=web_port,
     )
+
+
+def web(var: Path, port: int, **environment: str) -> Member:
+    """The web server of `make run`."""
+    command = [str(word) for word in web_command(port)]
+    return Member(name="web", command=command, log=paths.logs(var) / "web.log", environment=environment)
+
+
+def worker_of(var: Path, number: int, *words: str, **environment: str) -> Member:
+    """A Celery worker of two processes."""
+    lone = ("--without-mingle", "--without-gossip", "--concurrency", "2")
+    return _celery(var, f"worker-{number}", "worker", "--hostname", f"chaos-{number}@%h", *lone, *words, **environment)
+
+
+def beat(var: Path, number: int) -> Member:
+    """A beat with a schedule of its own."""
+    return _celery(var, f"beat-{number}", "beat", "--schedule", str(var / f"beat-{number}"), "--pidfile", "")
+
+
+def _celery(var: Path, name: str, *words: str, **environment: str) -> Member:
+    log = paths.logs(var) / f"{name}.log"
+    return Member(name=name, command=[*CELERY, *words, *QUIET], log=log, environment=environment)
 
 
 def free_port() -> int:
@@ -163,7 +183,8 @@ def free_port() -> int:
         return int(door.getsockname()[1])
 
 
-def _wait(member: Member, port: int, path: str, *, seconds: float = 90.0) -> None:
+def await_answer(member: Member, port: int, path: str, *, seconds: float = 90.0) -> None:
+    """Until it answers at that path. Raises NotUp."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)

@@ -57,14 +57,16 @@ def url(var: Path, database: str) -> str:
     return f"postgresql://postgres@/{database}?host={quote(str(paths.sockets(var)), safe='/')}"
 
 
-def clean(var: Path) -> None:
-    """A new database, as the migrations leave it."""
+def clean(var: Path, *, tablespace: str = "") -> None:
+    """A new database, as the migrations leave it, in that tablespace or the usual one."""
     from django.db import connections
 
     connections.close_all()
+    shutil.rmtree(var / "checkpoints", ignore_errors=True)  # of what the database before it has held
     with psycopg.connect(url(var, "postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {_template()}".encode())
+        where = f" TABLESPACE {tablespace}" if tablespace else ""
+        connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {_template()}{where}".encode())
 
 
 def people() -> Credentials:

@@ -86,9 +86,10 @@ def deaths(file: Path) -> Counter[str]:
 
 
 def verify_books() -> str:
-    """What `manage.py verify_books` complains of; nothing when all is proven."""
+    """What `manage.py verify_books` complains of in the end; nothing when all is proven."""
     done = subprocess.run([sys.executable, "manage.py", "verify_books"], cwd=ROOT, capture_output=True, text=True)
-    return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()
+    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return "" if done.returncode == 0 else (said or [f"ended with {done.returncode}"])[-1]
 
 
 def _lines(file: Path) -> list[tuple[str, str, str]]:

@@ -30,7 +30,20 @@ def chaos(*words: str) -> str:
 
 
 def test_nothing_is_lost_and_nothing_paid_twice_while_everything_is_killed() -> None:
-    said = chaos("--releases", "100", "--seed", "11", "--minutes", "0.35", "--every", "2", "--patience", "180")
+    said = chaos(
+        "--only",
+        "releases",
+        "--releases",
+        "100",
+        "--seed",
+        "11",
+        "--minutes",
+        "0.35",
+        "--every",
+        "2",
+        "--patience",
+        "180",
+    )
     assert "Nothing lost, nothing paid twice, books balanced, nothing stuck." in said
     assert "PostgreSQL killed 1" in said
     assert "Redis killed 1" in said

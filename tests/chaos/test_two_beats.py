@@ -8,30 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from decimal import Decimal
-from itertools import count
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection, transaction
+from django.db import connection
 from pytest_django import Settings
 
 from rails import destinations
 from rails.models import JournalEntry, RailAttempt, Recipient
-from rails.money import Money
-from settlements import audit, schedules, verify
-from settlements.models import (
-    AuditEvent,
-    FreightToken,
-    MilestoneSettlement,
-    PaymentIntent,
-    PaymentSchedule,
-    PaymentScheduleItem,
-    Shipment,
-)
-from settlements.statuses import RiskTier, ScheduleType
-from tests.factories import MEDIUM, PICKUP, a_recipient, now, post_event
+from settlements import verify
+from settlements.models import AuditEvent, MilestoneSettlement
+from tests.chaos import orders
+from tests.factories import PICKUP, a_recipient, now, post_event
 from tests.flows.conftest import Api, live
 from tests.rails.stripe_world import settings_of
 from tests.stripe_fake import API_KEY, StripeFake, accounts
@@ -39,7 +28,6 @@ from tests.stripe_fake import API_KEY, StripeFake, accounts
 __all__ = ["live"]
 
 PATIENCE_SECONDS = 240
-_numbers = count(1)
 Running = Callable[..., AbstractContextManager[None]]
 
 
@@ -77,72 +65,9 @@ def running(live: Api, tmp_path: Path) -> Running:
 
 def due(rows: int, *, per_shipment: int, recipient: Recipient | None = None, method: str = "internal_ledger") -> None:
     """So many settlements whose hold is over: intents written at once, their events by the domain."""
-    amount, at = Money(1_000_000, "USD"), now()
-    for _ in range(rows // per_shipment):
-        number = next(_numbers)
-        with transaction.atomic():
-            shipment = Shipment.objects.create(shipment_id=f"DUE-{number}", created_at=at)
-            token = FreightToken.objects.create(
-                pk=500_000 + number, shipment=shipment, risk_score=MEDIUM, recipient=recipient,
-                created_at=at, updated_at=at,
-            )  # fmt: skip
-            intents = PaymentIntent.objects.bulk_create(
-                PaymentIntent(
-                    freight_token=token,
-                    shipment=shipment,
-                    amount_minor=amount.minor,
-                    currency=amount.currency,
-                    payment_method=method,
-                    recipient=recipient,
-                    risk_score=Decimal(MEDIUM),
-                    risk_tier=RiskTier.MEDIUM,
-                    created_by_actor="test",
-                    created_at=at,
-                )
-                for _ in range(per_shipment)
-            )
-            PaymentSchedule.objects.bulk_create(
-                PaymentSchedule(intent=each, type=ScheduleType.MILESTONE) for each in intents
-            )
-            items = schedules.build(ScheduleType.MILESTONE, tier=RiskTier.MEDIUM, amount=amount, custom=())
-            PaymentScheduleItem.objects.bulk_create(
-                PaymentScheduleItem(
-                    intent=each,
-                    position=position,
-                    event_type=item.event_type,
-                    share=item.share,
-                    amount_minor=item.amount.minor,
-                    currency=item.amount.currency,
-                )
-                for each in intents
-                for position, item in enumerate(items)
-            )
-            audit.record(
-                [
-                    audit.Draft(
-                        intent_id=each.pk,
-                        action="intent_created",
-                        triggered_by="test",
-                        data={
-                            "freight_token_id": token.pk,
-                            "shipment_id": shipment.shipment_id,
-                            "amount": amount.text,
-                            "currency": amount.currency,
-                            "payment_method": method,
-                            "recipient_id": recipient and recipient.recipient_id,
-                            "risk_score": str(MEDIUM),
-                            "risk_tier": "MEDIUM",
-                            "schedule": [
-                                {"event_type": item.event_type.value, "share": str(item.share)} for item in items
-                            ],
-                        },
-                    )
-                    for each in intents
-                ],
-                now=at,
-                known_heads={},
-            )
-        post_event(shipment.shipment_id, PICKUP)
+    kind = orders.Kind(per_shipment=per_shipment, recipient=recipient, method=method)
+    for shipment in orders.lay(rows // per_shipment, kind):
+        post_event(shipment, PICKUP)
     assert MilestoneSettlement.objects.filter(status="DELAYED").count() == rows
 
 
