@@ -7,11 +7,14 @@ from celery import Celery
 from celery.schedules import crontab
 from django.conf import settings
 
+from chainpay.operation import task_runs
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
 
 app = Celery("chainpay")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+task_runs.connect()
 
 # Wake-ups, safe to lose or to double. A message nobody took in time is dropped: the next one does the same work.
 app.conf.beat_schedule = {
@@ -60,6 +63,16 @@ app.conf.beat_schedule = {
         "task": "settlements.verify_books",
         "schedule": crontab(minute=20),
         "options": {"expires": 3000},
+    },
+    "heartbeat": {
+        "task": task_runs.HEARTBEAT,
+        "schedule": timedelta(seconds=task_runs.HEARTBEAT_SECONDS),
+        "options": {"expires": task_runs.HEARTBEAT_SECONDS},
+    },
+    "tally": {
+        "task": "operation.tally",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
     },
     "digest": {
         "task": "compliance.digest",

@@ -9,8 +9,9 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from chainpay import ach, checkpoint_keys, encryption_keys, mail, stripe_settings, wire
+from chainpay import ach, checkpoint_keys, encryption_keys, mail, operation_settings, stripe_settings, wire
 from chainpay.embedded import paths
+from chainpay.operation_settings import OperationSettings
 from chainpay.secret_files import SecretFiles
 from rails.ach.configuration import AchConfiguration
 from rails.money import EXPONENTS, Money, MoneyError
@@ -77,6 +78,7 @@ class Environment:
     ach: AchConfiguration | None
     wire: WireConfiguration | None
     stripe: StripeSettings
+    operation: OperationSettings
     log_level: str
 
 
@@ -147,6 +149,7 @@ def read(base_dir: Path) -> Environment:
         ach=ach.read(env, var, demo=demo),
         wire=wire.read(env, var, demo=demo),
         stripe=stripe_settings.read(env),
+        operation=operation_settings.read(env, var, port=port),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 

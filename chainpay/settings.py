@@ -1,6 +1,7 @@
 """Django's settings, all of them from `chainpay.environment`."""
 
 import logging
+import os
 from pathlib import Path
 
 import environ as django_environ
@@ -53,6 +54,9 @@ CHAINPAY_TRUSTED_PROXIES = ENVIRONMENT.trusted_proxies
 ACH = ENVIRONMENT.ach
 WIRE = ENVIRONMENT.wire
 CHAINPAY_STRIPE = ENVIRONMENT.stripe
+CHAINPAY_OPERATION = ENVIRONMENT.operation
+# prometheus_client looks at it once, when it is imported; nothing of it may be before.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(CHAINPAY_OPERATION.metrics_dir)
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -73,10 +77,12 @@ INSTALLED_APPS = [
     "settlements",
     "compliance",
     "chainpay.access",
+    "chainpay.operation",
 ]
 
 MIDDLEWARE = [
     "settlements.api.request_ids.RequestIdMiddleware",
+    "chainpay.operation.requests_seen.RequestsSeen",
     "chainpay.headers.Headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

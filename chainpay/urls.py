@@ -4,6 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from chainpay.operation import openapi as operation_described
+from chainpay.operation.metrics import Metrics
 from compliance import openapi as compliance_described
 from settlements.api.openapi import document as settlements_described
 from settlements.api.self_description import routes
@@ -15,7 +17,11 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("settlements.api.urls")),
     path("", include("compliance.urls")),
-    *routes([*settlements_described.OPERATIONS, *compliance_described.OPERATIONS]),
+    path("", include("chainpay.operation.urls")),
+    path("metrics", Metrics.as_view()),
+    *routes(
+        [*settlements_described.OPERATIONS, *compliance_described.OPERATIONS, *operation_described.OPERATIONS],
+    ),
 ]
 
 handler400 = "settlements.api.error_pages.handler400"

@@ -50,6 +50,8 @@ _FOR_PEOPLE = f"""
 """
 # How many pieces of work wait for people.
 COUNT: Final = f"(SELECT count(*) FROM ({_FOR_PEOPLE}) bank_work)"
+# How many of each kind, and since when the oldest.
+BY_KIND: Final = f"SELECT kind, count(*), min(since) FROM ({_FOR_PEOPLE}) bank_work GROUP BY kind"
 _LIST = f"""
     SELECT kind, rail, id, name, words, since, count(*) OVER () FROM ({_FOR_PEOPLE}) bank_work
     WHERE %(rail)s::text IS NULL OR rail = %(rail)s

@@ -50,6 +50,11 @@ _OVERDUE = f"""
 _DUE = f"{_OVERDUE} AND {_CAN_GO} AND NOT {candidates.HELD}"
 _FIRST = "ORDER BY coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) LIMIT %(limit)s"
 _DUE_ONES = f"SELECT s.id, p.id {_DUE} {_FIRST}"
+# Seconds that the one which has been due for longest, and may go, is late; to be asked with the enabled rails.
+DUE_FOR = f"""
+    SELECT extract(epoch FROM now() - coalesce(s.retry_at, s.settlement_delayed_until, s.created_at)) {_DUE}
+    ORDER BY coalesce(s.retry_at, s.settlement_delayed_until, s.created_at) LIMIT 1
+"""
 _LOCK_DUE = f"SELECT p.id {_DUE} {_FIRST} FOR UPDATE OF p SKIP LOCKED"
 # Read after the locks are held, so that nothing another worker has just released is seen as waiting.
 _DUE_OF_LOCKED = f"SELECT s.id {_DUE} AND p.id = ANY(%(shipments)s::bigint[]) {_FIRST}"

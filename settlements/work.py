@@ -91,6 +91,8 @@ _BY_ITSELF = f"""
 """
 # How many pieces of work wait for people; by partial indexes alone.
 COUNT: Final = f"(SELECT count(*) FROM ({_FOR_PEOPLE}) work)"
+# How many of each kind, and since when the oldest.
+BY_KIND: Final = f"SELECT kind, count(*), min(since) FROM ({_FOR_PEOPLE}) work GROUP BY kind"
 
 _LIST = f"""
     WITH work AS ({_FOR_PEOPLE} UNION ALL {_BY_ITSELF})

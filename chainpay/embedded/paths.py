@@ -10,8 +10,12 @@ TEMPORARY = Path("/tmp")
 
 def sockets(var: Path) -> Path:
     """The directory of both unix sockets: short whatever `var` is, for a socket's path may not exceed 107 bytes."""
-    mark = hashlib.sha256(os.fsencode(var.resolve())).hexdigest()[:16]
-    return TEMPORARY / f"chainpay-{os.getuid()}-{mark}"
+    return TEMPORARY / f"chainpay-{os.getuid()}-{_mark(var)}"
+
+
+def web_figures(var: Path, port: int) -> Path:
+    """Where the processes of one web server keep what they count: on this host, whatever lies under `var`."""
+    return TEMPORARY / f"chainpay-{os.getuid()}-{_mark(var)}-web-{port}"
 
 
 def redis_socket(var: Path) -> Path:
@@ -32,3 +36,7 @@ def redis_url(var: Path) -> str:
 def logs(var: Path) -> Path:
     """The directory of every log file."""
     return var / "log"
+
+
+def _mark(var: Path) -> str:
+    return hashlib.sha256(os.fsencode(var.resolve())).hexdigest()[:16]

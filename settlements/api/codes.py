@@ -38,6 +38,7 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType(
         "length_required": Code(411, "Send a `Content-Length`; bodies in chunks are refused."),
         "malformed_json": Code(400, "The body is not strict JSON; the detail says where."),
         "method_ambiguous": Code(400, "The body and the query name different payment methods."),
+        "metrics_not_open": Code(403, "No `CHAINPAY_METRICS_TOKEN` is set, so `/metrics` answers its own host alone."),
         "method_not_allowed": Code(405, "The address has other methods; see the `Allow` header."),
         "not_an_object": Code(400, "The body is JSON, but no object."),
         "not_authenticated": Code(401, "The request came without the key or the signature it needs."),

@@ -3,7 +3,7 @@
 from django.urls import URLPattern, path
 
 from settlements.api import audit, events, exports, intents, paths, recipients, stripe_events, tokens
-from settlements.api.health import Healthz, Readyz
+from settlements.api.health import Healthz
 from settlements.api.whoami import Whoami
 from settlements.exports.datasets import KNOWN
 
@@ -28,5 +28,4 @@ urlpatterns: list[URLPattern] = [
     *(path(f"exports/{each.name}.csv", exports.endpoint_of(each).as_view()) for each in KNOWN.values()),
     path("whoami", Whoami.as_view()),
     path("healthz", Healthz.as_view()),
-    path("readyz", Readyz.as_view()),
 ]

@@ -8,6 +8,8 @@ from settlements.api.endpoint import Endpoint
 
 # Redirects for people who type half of an address.
 TO_THE_ADMIN = {"", "admin"}
+# For whoever runs the service, not for callers: it knows no keys and is not in the API's description.
+OF_OPERATION = {"metrics"}
 
 
 def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -15,7 +17,7 @@ def routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPa
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
             yield from routes(pattern, path)
-        elif path not in TO_THE_ADMIN and not path.startswith("admin/"):
+        elif path not in TO_THE_ADMIN | OF_OPERATION and not path.startswith("admin/"):
             yield path, pattern
 
 

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.utils import timezone
 
+from chainpay.operation import urls as operation_urls
 from compliance import urls as compliance_urls
 from settlements import api_keys, holds, signatures, sources
 from settlements.api import urls as settlements_urls
@@ -236,7 +237,7 @@ def test_every_cell_of_the_table_is_what_happens(row: str, column: str) -> None:
 
 def test_the_table_has_a_row_for_every_endpoint() -> None:
     routes = set()
-    for endpoint in [*settlements_urls.urlpatterns, *compliance_urls.urlpatterns]:
+    for endpoint in [*settlements_urls.urlpatterns, *compliance_urls.urlpatterns, *operation_urls.urlpatterns]:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(endpoint.pattern))
         path = path.replace("{intent_id}", "{id}").replace("{token_id}", "{id}")
         view = endpoint.callback.view_class  # type: ignore[attr-defined]

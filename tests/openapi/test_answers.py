@@ -244,4 +244,5 @@ def test_a_page_that_has_not_changed_is_answered_as_described(checked: Checked) 
 
 def test_a_service_that_is_not_ready_says_so_as_described(checked: Checked, settings: Any) -> None:
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
-    assert checked.send("GET", "/readyz").status_code == 503
+    assert checked.send("GET", "/readyz").json()["status"] == "degraded"
+    assert checked.send("GET", "/readyz?strict=1").status_code == 503

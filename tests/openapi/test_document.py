@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from django.test import Client
 
+from chainpay.operation import openapi as of_operation
 from compliance import openapi as of_compliance
 from settlements.api.endpoint import Endpoint
 from settlements.api.openapi.document import OPERATIONS, VERSION
@@ -16,7 +17,8 @@ from settlements.permissions import Scope
 from tests.openapi.routes import endpoints
 
 ROUTES = dict(endpoints())
-DESCRIBED = {(each.method, each.path): each for each in (*OPERATIONS, *of_compliance.OPERATIONS)}
+ALL = (*OPERATIONS, *of_compliance.OPERATIONS, *of_operation.OPERATIONS)
+DESCRIBED = {(each.method, each.path): each for each in ALL}
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 
 

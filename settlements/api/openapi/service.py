@@ -1,12 +1,10 @@
-"""/whoami, /healthz, /readyz and the self-description: who is asking, and what answers."""
+"""/whoami, /healthz and the self-description: who is asking, and what answers."""
 
 from typing import Any, Final
 
 from settlements.api.callers import CallerKind
 from settlements.api.openapi.operation import Answer, Operation, header
-from settlements.api.openapi.refused import example, fault_schema
 from settlements.api.openapi.shapes import (
-    Schema,
     answered,
     array,
     boolean,
@@ -28,13 +26,6 @@ _CACHED: Final[dict[str, Any]] = {
 _IF_CHANGED: Final = header("If-None-Match", {"type": "string"}, "An ETag from before; 304 when it still holds.")
 _UNCHANGED: Final = Answer(status=304, says="As before.", schema=None, headers=_CACHED)
 _OK: Final = words(["ok"])
-_CHECKS: Final[dict[str, Schema]] = {
-    "database": words(["ok", "unreachable"]),
-    "migrations": words(["ok", "unapplied", "unknown"]),
-    "broker": words(["ok", "unreachable"]),
-}
-_WELL: Final = dict.fromkeys(_CHECKS, "ok")
-_FAULT: Final = fault_schema()["Fault"]["properties"]
 
 
 def _page(path: str, operation_id: str, summary: str, description: str) -> Operation:
@@ -110,39 +101,6 @@ OPERATIONS: Final = (
         description="The process answers. Nothing else is asked.",
         scope=Scope.PUBLIC,
         answers=(Answer(status=200, says="Alive.", schema=answered(status=_OK), examples={"alive": {"status": "ok"}}),),
-    ),
-    Operation(
-        method="GET",
-        path="/readyz",
-        id="readyz",
-        tag=_OPERATION,
-        summary="Ready?",
-        description="Asks the database, its migrations and the broker.",
-        scope=Scope.PUBLIC,
-        answers=(
-            Answer(
-                status=200,
-                says="Ready.",
-                schema=answered(status=_OK, checks=answered(**_CHECKS)),
-                examples={"ready": {"status": "ok", "checks": _WELL}},
-            ),
-            Answer(
-                status=503,
-                says="Not ready; `checks` says why.",
-                schema=answered(
-                    **{**_FAULT, "code": words(["not_ready", "database_unavailable"])},
-                    status=words(["not_ready"]),
-                    checks=answered(**_CHECKS),
-                ),
-                examples={
-                    "broker away": {
-                        **example("not_ready", "Not ready: broker."),
-                        "status": "not_ready",
-                        "checks": {**_WELL, "broker": "unreachable"},
-                    }
-                },
-            ),
-        ),
     ),
     Operation(
         method="GET",
