@@ -25,6 +25,7 @@ class Part:
     module: str
     database: str
     words: Callable[[argparse.Namespace], Sequence[object]]
+    when_named: bool = False  # takes too long, or too much of the disk, for every run
 
 
 def _hot_path(given: argparse.Namespace) -> Sequence[object]:
@@ -40,6 +41,10 @@ def _verifying(given: argparse.Namespace) -> Sequence[object]:
     return ["--events", given.audit_events, "--rounds", given.verifications]
 
 
+def _partitions(given: argparse.Namespace) -> Sequence[object]:
+    return ["--rows", given.rows]
+
+
 # In their order: the backlog is laid by the first of its three, and spoiled by the last.
 PARTS: Final = (
     Part(name="webhook", module="bench.hot_path", database="webhook", words=_hot_path),
@@ -48,6 +53,9 @@ PARTS: Final = (
     Part(name="reconciling", module="bench.reconciling", database="backlog", words=lambda given: [given.turns]),
     Part(name="verifying", module="bench.verifying", database="books", words=_verifying),
     Part(name="startup", module="bench.startup", database="", words=lambda given: [given.starts]),
+    Part(name="hosts", module="bench.hosts", database="hosts", words=lambda given: [], when_named=True),
+    Part(name="adopting", module="bench.adopting", database="adopting", words=lambda given: [], when_named=True),
+    Part(name="partitions", module="bench.partitions", database="year", words=_partitions, when_named=True),
 )
 # What an earlier run laid can be measured again; posted events can not be posted again.
 KEPT: Final = ("backlog", "books")
@@ -56,7 +64,7 @@ KEPT: Final = ("backlog", "books")
 def main() -> int:
     """Measures and prints; 0 also when a target is missed, for a busy machine is no bug."""
     given = _given()
-    parts = [part for part in PARTS if not given.only or part.name in given.only]
+    parts = [part for part in PARTS if part.name in given.only or not (given.only or part.when_named)]
     load, server = os.getloadavg(), os.environ["DATABASE_URL"]
     print("\n".join(machine.description(server)), flush=True)
     collected = paths.logs(Path(os.environ.get("CHAINPAY_VAR", "var"))) / "bench-figures.jsonl"
@@ -100,6 +108,7 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--exports", type=int, default=3, help="downloads of all settlements (default: 3)")
     parser.add_argument("--audit-events", type=int, default=1_000_000, help="of the books verified (default: 1000000)")
     parser.add_argument("--starts", type=int, default=2, help="fresh copies that are started (default: 2)")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="of tables by month (default: 10000000)")
     parser.add_argument("--verifications", type=int, default=1, help="of those books (default: 1)")
     return parser.parse_args()
 

@@ -28,17 +28,17 @@ _SCORE = Decimal("0.15")
 _AMOUNT = Money(1_000_000, "USD")
 
 
-def prepare(count: int) -> list[str]:
-    """Stores this many shipments with their intents; returns their references."""
+def prepare(count: int, *, tokens_after: int = 0) -> list[str]:
+    """Stores this many shipments with their intents; returns their references. Tokens up to that one are there."""
     now = timezone.now()
     payees = [
         recipients.put(f"bench-carrier-{place}", f"Carrier {place}", actor="bench", now=now)[0].pk
         for place in range(RECIPIENTS)
     ]
-    references = [f"BENCH-{place:07}" for place in range(count)]
+    references = [f"BENCH-{place:07}" for place in range(tokens_after, tokens_after + count)]
     for start in range(0, count, _BATCH):
         with transaction.atomic():
-            _store(references[start : start + _BATCH], start, payees, now)
+            _store(references[start : start + _BATCH], tokens_after + start, payees, now)
     return references
 
 
