@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
-from django.db import connection, transaction
+from django.db import connection
 
 from settlements.verification import (
     accounts,
@@ -22,12 +24,15 @@ from settlements.verification import (
     people,
     releases,
     replay,
+    sessions,
     told,
     views,
 )
 from settlements.verification.differences import rows_are_told
 
-CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
+Check = tuple[str, Callable[[], int]]
+
+CHECKS: tuple[Check, ...] = (
     ("audit events are chained", chain.check),
     ("office events are chained", office.check),
     ("checkpoints are signed and their heads stand", checkpoints.check),
@@ -47,7 +52,10 @@ CHECKS: tuple[tuple[str, Callable[[], int]], ...] = (
 )
 
 # What lies outside of the database is compared outside of its snapshot, or what is made meanwhile would be missing.
-BESIDE: tuple[tuple[str, Callable[[], int]], ...] = (("published checkpoints are those stored", copies.check),)
+BESIDE: tuple[Check, ...] = (("published checkpoints are those stored", copies.check),)
+
+# How many checks at once: what Python hashes beside what PostgreSQL compares.
+AT_ONCE = 2
 
 # Hears the name of the check that is under way, and how many rows it has looked at so far.
 Progress = Callable[[str, int], None]
@@ -62,36 +70,44 @@ class Proven:
     seconds: float
 
 
-def everything(*, progress: Progress = lambda what, rows: None) -> Iterator[Proven]:
-    """Runs the checks one after the other; raises `differences.Difference` at the first row that contradicts another.
+def everything(*, at_once: int = AT_ONCE, progress: Progress = lambda what, rows: None) -> Iterator[Proven]:
+    """Runs the checks, so many at once; raises `differences.Difference` at the first row that contradicts another.
 
-    All but the copies outside of the database read one snapshot and write nothing, beside a live system. Inside a
-    caller's transaction they see that one.
+    First is what the first check in the order of CHECKS finds. All but the copies outside of the database read one
+    snapshot and write nothing, beside a live system. Inside a caller's transaction they see that one, one by one.
     """
     if connection.in_atomic_block:
         yield from _each(CHECKS, progress)
     else:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield from _each(CHECKS, progress)
+        with sessions.one_moment():
+            yield from _each(CHECKS, progress) if at_once < 2 else _at_once(CHECKS, at_once, progress)
     yield from _each(BESIDE, progress)
 
 
-def _each(checks: Sequence[tuple[str, Callable[[], int]]], progress: Progress) -> Iterator[Proven]:
+def _each(checks: Sequence[Check], progress: Progress) -> Iterator[Proven]:
     for what, check in checks:
-        began = time.monotonic()
-        yield Proven(what, _run(what, check, progress), time.monotonic() - began)
+        progress(what, 0)
+        yield _proven(what, check, partial(progress, what))
 
 
-def _run(what: str, check: Callable[[], int], progress: Progress) -> int:
-    seen = 0
+def _at_once(checks: Sequence[Check], at_once: int, progress: Progress) -> Iterator[Proven]:
+    jobs = [partial(_proven, what, check) for what, check in checks]
+    answers = sessions.run(jobs, sessions=at_once, tell=lambda place, rows: progress(checks[place][0], rows))
+    with closing(answers):
+        for what, _ in checks:
+            # Named before its outcome is known, so that whoever listens knows of which check that is.
+            progress(what, 0)
+            yield next(answers)
 
-    def tell(rows: int) -> None:
+
+def _proven(what: str, check: Callable[[], int], tell: Callable[[int], None]) -> Proven:
+    began, seen = time.monotonic(), 0
+
+    def add(rows: int) -> None:
         nonlocal seen
         seen += rows
-        progress(what, seen)
+        tell(seen)
 
-    progress(what, 0)
-    with rows_are_told(tell):
-        return check()
+    with rows_are_told(add):
+        count = check()
+    return Proven(what, count, time.monotonic() - began)

@@ -5,7 +5,6 @@ of the writer does not excuse itself.
 """
 
 import hashlib
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,7 +13,8 @@ from settlements.verification.differences import Difference, rows_of
 
 _EVENTS = """
     SELECT i.id, a.sequence, a.settlement_id, a.action, a.from_status, a.to_status, a.reason, a.triggered_by,
-           a.approved_by, a.data, a.created_at, a.prev_hash, a.hash
+           a.approved_by, a.data, to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') || '+00:00',
+           a.prev_hash, a.hash
     FROM settlements_paymentintent i LEFT JOIN settlements_auditevent a ON a.intent_id = i.id
     ORDER BY i.id, a.sequence
 """
@@ -55,12 +55,11 @@ def _canonical(row: tuple[Any, ...]) -> bytes:
         intent_id, sequence, settlement_id, action, from_status, to_status, reason, triggered_by,
         approved_by, data, created_at, _, _,
     ) = row  # fmt: skip
-    moment: datetime = created_at.astimezone(UTC)
     return orjson.dumps(
         {
             "action": action,
             "approved_by": approved_by,
-            "created_at": f"{moment:%Y-%m-%dT%H:%M:%S.%f}+00:00",
+            "created_at": created_at,
             "data": orjson.loads(data),
             "from_status": from_status,
             "intent_id": intent_id,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from settlements import books_checks
 from settlements.management import integrations
-from settlements.verify import Progress
+from settlements.verify import AT_ONCE, Progress
 
 _SECONDS_BETWEEN: Final = 5.0
 
@@ -20,15 +20,24 @@ class Command(BaseCommand):
     requires_migrations_checks = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """`--quiet` for whoever reads the outcome alone."""
+        """`--quiet` for whoever reads the outcome alone; `--times` and `--at-once` for whoever finds it slow."""
         parser.add_argument("--quiet", action="store_true", help="do not tell on stderr how far it is")
+        parser.add_argument("--times", action="store_true", help="tell of each check how many seconds it took")
+        parser.add_argument(
+            "--at-once", type=int, default=AT_ONCE, metavar="N", help=f"so many checks at once (default: {AT_ONCE})"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Runs the checks; CommandError, and so exit code 1, at the first difference."""
+        if options["at_once"] < 1:
+            raise CommandError("--at-once: at least 1 check must run at a time.")
         progress: Progress = (lambda what, rows: None) if options["quiet"] else self._progress()
-        check, proven = books_checks.verify_on_record(actor=integrations.actor(), clock=timezone.now, progress=progress)
+        check, proven = books_checks.verify_on_record(
+            actor=integrations.actor(), clock=timezone.now, at_once=options["at_once"], progress=progress
+        )
         for each in proven:
-            self.stdout.write(f"{each.count:>10} {each.what}")
+            took = f" in {each.seconds:.1f} s" if options["times"] else ""
+            self.stdout.write(f"{each.count:>10} {each.what}{took}")
         if check.pk is None:
             self.stderr.write("This database only reads: the run is not on record.")
         if not check.is_proven:
