@@ -35,6 +35,7 @@ class Environment:
 
     var: Path
     database_url: str
+    database_owner_url: str
     redis_url: str
     embedded_database: bool
     embedded_redis: bool
@@ -98,7 +99,8 @@ def read(base_dir: Path) -> Environment:
     post = mail.read(env, port=port, demo=demo)
     return Environment(
         var=var,
-        database_url=database_url or paths.postgres_url(var),
+        database_url=database_url or paths.postgres_url(var, user=paths.SERVICE),
+        database_owner_url=_owner_url(env, database_url) if database_url else paths.postgres_url(var),
         redis_url=redis_url or paths.redis_url(var),
         embedded_database=not database_url,
         embedded_redis=not redis_url,
@@ -160,6 +162,18 @@ def _url(env: environ.Env, name: str, schemes: tuple[str, ...]) -> str:
     if url and not url.startswith(schemes):
         raise ImproperlyConfigured(f"{name} must be a URL that begins with {' or '.join(schemes)}.")
     return url
+
+
+def _owner_url(env: environ.Env, database_url: str) -> str:
+    """The URL of the same database as its owner; nothing where the service itself owns it."""
+    name = "DATABASE_OWNER_URL"
+    owner_url = _url(env, name, DATABASE_SCHEMES)
+    if not owner_url:
+        return ""
+    owner, service = (environ.Env.db_url_config(url) for url in (owner_url, database_url))
+    if owner["NAME"] != service["NAME"] or owner["USER"] == service["USER"]:
+        raise ImproperlyConfigured(f"{name} must name the database of DATABASE_URL, and another user.")
+    return owner_url
 
 
 def _service(env: environ.Env, name: str) -> str:

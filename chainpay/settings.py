@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "compliance",
     "chainpay.access",
     "chainpay.operation",
+    "chainpay.database",
 ]
 
 MIDDLEWARE = [
@@ -194,6 +195,10 @@ DATABASES = {
         },
     }
 }
+# As whom migrations run; nothing where the service itself owns the database (docs/adr/0077-database-roles.md).
+CHAINPAY_DATABASE_OWNER = (
+    django_environ.Env.db_url_config(ENVIRONMENT.database_owner_url) if ENVIRONMENT.database_owner_url else None
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

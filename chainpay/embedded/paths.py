@@ -6,6 +6,8 @@ from pathlib import Path
 
 # Not TMPDIR: every process that uses one state directory must arrive at the same sockets, whatever its shell exports.
 TEMPORARY = Path("/tmp")
+# As whom the service logs in to the embedded database, which belongs to `postgres`.
+SERVICE = "chainpay_app"
 
 
 def sockets(var: Path) -> Path:
@@ -23,9 +25,9 @@ def redis_socket(var: Path) -> Path:
     return sockets(var) / "redis.sock"
 
 
-def postgres_url(var: Path) -> str:
-    """Django's URL of the embedded database."""
-    return f"postgresql://postgres@/chainpay?host={sockets(var)}"
+def postgres_url(var: Path, *, user: str = "postgres") -> str:
+    """Django's URL of the embedded database, as its owner or as somebody else."""
+    return f"postgresql://{user}@/chainpay?host={sockets(var)}"
 
 
 def redis_url(var: Path) -> str:

@@ -42,7 +42,7 @@ class Postgres:
         return paths.logs(self.var) / "postgres.log"
 
     def ensure(self) -> None:
-        """Makes, starts or adopts the server, and creates the database.
+        """Makes, starts or adopts the server, and creates the database and the role of the service.
 
         Raises CannotStart when it does not come up.
         """
@@ -172,6 +172,8 @@ class Postgres:
             connection.autocommit = True
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [paths.SERVICE]).fetchone():
+                connection.execute(f"CREATE ROLE {paths.SERVICE} LOGIN NOINHERIT".encode())
 
     def _connect(self, database: str) -> psycopg.Connection:
         host = str(paths.sockets(self.var))

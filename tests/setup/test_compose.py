@@ -24,6 +24,7 @@ NOT_OFFERED: Final = {"CHAINPAY_DEMO", "CHAINPAY_VAR", "PORT", "STRIPE_API_BASE"
 WRITTEN: Final = {
     "SECRET_KEY": "x" * 60,
     "POSTGRES_PASSWORD": "abc123",
+    "POSTGRES_APP_PASSWORD": "def456",
     "ALLOWED_HOSTS": "pay.example.com",
     "CSRF_TRUSTED_ORIGINS": "https://pay.example.com",
     "CHAINPAY_ENCRYPTION_KEYS": f"2026:{'A' * 43}=",
@@ -113,7 +114,8 @@ def test_compose_offers_every_setting_that_is_read_and_no_other(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asked_for: set[str]
 ) -> None:
     start_as(OURS[name], monkeypatch, tmp_path)
-    assert OURS[name]["environment"].keys() == asked_for - NOT_OFFERED
+    owner = {"DATABASE_OWNER_URL"} if name != "migrate" else set()
+    assert OURS[name]["environment"].keys() == asked_for - NOT_OFFERED - owner
     assert asked_for >= NOT_OFFERED
 
 
@@ -133,3 +135,8 @@ def test_files_that_outlive_a_container_lie_on_volumes_of_web_and_worker() -> No
 def test_there_is_a_worker_for_each_queue() -> None:
     commands = [service["command"].split() for service in OURS.values() if " worker " in service.get("command", "")]
     assert sorted(words[words.index("--queues") + 1] for words in commands) == sorted(app.amqp.queues)
+
+
+def test_the_owner_of_the_database_is_known_to_the_migration_alone() -> None:
+    knowing = [name for name, service in OURS.items() if "POSTGRES_PASSWORD" in str(service["environment"])]
+    assert knowing == ["migrate"]
