@@ -22,5 +22,5 @@ USER chainpay
 RUN SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused python manage.py collectstatic --noinput
 EXPOSE 8003
 CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8003", \
-     "--workers", "2", "--blocking-threads", "2", "--respawn-failed-workers", "--workers-kill-timeout", "15", \
+     "--workers", "1", "--blocking-threads", "32", "--respawn-failed-workers", "--workers-kill-timeout", "15", \
      "chainpay.wsgi:application"]

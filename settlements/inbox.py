@@ -1,13 +1,18 @@
 """Shipment events: stored once, then processed, in one database transaction."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, OperationalError, connection, transaction
 
-from settlements import event_states, locks, milestones, outbox
+from settlements import inbox_batch, locks, milestones
+from settlements.group_commit import GroupCommit
+from settlements.received import Message as Message
+from settlements.received import Receipt as Receipt
+from settlements.received import processed
 from settlements.refusals import Kind, Refusal
 from settlements.sources import Source
 from settlements.statements import back_to_mark, mark, pipelined
@@ -41,13 +46,6 @@ _EARLIER = f"""
     LEFT JOIN settlements_shipmentevent e ON e.source_id = %s AND e.message_id = %s
     LEFT JOIN settlements_shipment p ON p.id = e.shipment_id
 """
-# Only of an event that created nothing has to be asked why.
-_DONE = f"""
-    WITH e AS (UPDATE settlements_shipmentevent e SET settlements_created = %s, processed_at = %s, error = '',
-        state = CASE WHEN %s THEN {event_states.STATE} ELSE 'PROCESSED' END
-    WHERE id = %s RETURNING e.*), told AS ({outbox.OF_PROCESSED_EVENTS})
-    SELECT state FROM e
-"""
 _FAILED = """
     UPDATE settlements_shipmentevent SET error = %s, sweeps = sweeps + %s, processed_at = NULL,
         state = CASE WHEN sweeps + %s >= %s THEN 'FAILED' ELSE 'WAITING' END
@@ -57,33 +55,6 @@ _FOREIGN = """
     SELECT count(*) > 0 AND NOT bool_or(t.carrier_id = %s) FROM settlements_freighttoken t
     JOIN settlements_shipment p ON p.id = t.shipment_id WHERE p.shipment_id = %s
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message as received: `message_id` tells repeats, `body` is kept word for word."""
-
-    source: Source
-    actor: str
-    message_id: str
-    body: str
-    body_hash: bytes
-    shipment_id: str
-    event_type: str
-    occurred_at: datetime
-    occurred_at_was_naive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The answer to a message; a repeat gets the first one again."""
-
-    shipment_id: str
-    event_type: str
-    state: EventState
-    processed_at: datetime | None
-    settlements_created: int
-    repeated: bool = False
 
 
 class SourceChanged(Exception):
@@ -111,8 +82,35 @@ class EventTypeNotAllowed(Refusal):
     kind = Kind.FORBIDDEN
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    message: Message
+    at: datetime
+
+
+def _receive_together(arrivals: Sequence[_Arrival]) -> list[Receipt | None]:
+    return inbox_batch.receive([each.message for each in arrivals], now=max(each.at for each in arrivals))
+
+
+_TOGETHER = GroupCommit(_receive_together, key=lambda arrival: arrival.message.shipment_id, most=inbox_batch.MOST)
+
+
 def receive(message: Message, *, now: datetime) -> Receipt:
     """Stores a message and processes it; a repeat changes nothing and returns the first answer.
+
+    Together with the messages that other threads receive at the same time, where nothing is out of the ordinary.
+    `now` is the time of the call: what is received together bears the latest.
+    Raises what `receive_alone` raises.
+    """
+    if may_post(message):
+        receipt = _TOGETHER.answer(_Arrival(message, now))
+        if receipt is not None:
+            return receipt
+    return receive_alone(message, now=now)
+
+
+def receive_alone(message: Message, *, now: datetime) -> Receipt:
+    """The same in a transaction of the message's own, which waits for its shipment.
 
     If processing fails the stored event stays, waiting for the sweep. A deadlock or a lost connection is tried again
     at once: if the lost one had committed, the second attempt finds the message stored.
@@ -198,10 +196,16 @@ def _store(message: Message, now: datetime) -> tuple[int, int] | None:
     return row
 
 
+def may_post(message: Message) -> bool:
+    """Whether the source may post such an event type at all."""
+    allowed = message.source.allowed_event_types
+    return allowed is None or message.event_type in allowed
+
+
 def check_reach(message: Message) -> None:
     """Raises EventTypeNotAllowed or ShipmentNotReached for what the source may not post."""
     source = message.source
-    if source.allowed_event_types is not None and message.event_type not in source.allowed_event_types:
+    if not may_post(message):
         _refuse_memories(source)
         raise EventTypeNotAllowed(f"This source may not post {message.event_type}.", field="event_type")
     if not source.carrier_id:
@@ -229,16 +233,14 @@ def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime
 def apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> tuple[int, EventState]:
     """Creates what a stored event of a locked shipment brings, and tells how many; it is the event's first answer."""
     created = create_missing(event_id, shipment_pk, event_type, actor=actor, now=now)
-    with connection.cursor() as cursor:
-        cursor.execute(_DONE, [created, now, not created, event_id])
-        return created, EventState(cursor.fetchone()[0])
+    return created, processed({event_id: created}, now=now)[event_id]
 
 
 def create_missing(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> int:
     """Creates the milestones that a stored event brings and that are not there yet; how many."""
     if event_type not in EventType.__members__:
         return 0
-    return len(milestones.process_milestones(shipment_pk=shipment_pk, event_ids=[event_id], actor=actor, now=now))
+    return len(milestones.process_milestones(shipment_pks=[shipment_pk], event_ids=[event_id], actor=actor, now=now))
 
 
 def in_words(error: Exception) -> str:

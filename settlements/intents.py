@@ -111,7 +111,7 @@ def create(
             )
         recipient = tokens.recipient_named(request.recipient_id) if request.recipient_id else token.recipient
         intent = _store(request, token, recipient, actor=actor, user_id=user_id, now=now)
-        milestones.process_milestones(shipment_pk=shipment.pk, intent_ids=[intent.pk], actor=actor, now=now)
+        milestones.process_milestones(shipment_pks=[shipment.pk], intent_ids=[intent.pk], actor=actor, now=now)
         event_states.unpark(shipment.pk)
         return intent.pk
 

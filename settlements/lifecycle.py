@@ -86,7 +86,7 @@ class LostRace(RuntimeError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSettlement:
-    """A settlement to be created, decided and, when APPROVED, already booked under `reference`."""
+    """A settlement to be created by `actor`, decided and, when APPROVED, already booked under `reference`."""
 
     id: int
     intent_id: int
@@ -95,6 +95,7 @@ class NewSettlement:
     status: SettlementStatus
     origin: Origin
     event_id: int | None
+    actor: str
     rail: str
     decision: Decision
     approvals_required: int
@@ -124,7 +125,6 @@ class Move:
 def create(
     settlements: Sequence[NewSettlement],
     *,
-    actor: str,
     reason: str = "",
     now: datetime,
     known_heads: dict[int, audit.Head] | None = None,
@@ -147,7 +147,7 @@ def create(
             new.event_type.value,
             new.status.value,
         )
-    audit.record([_creation(new, actor, reason) for new in settlements], now=now, known_heads=known_heads)
+    audit.record([_creation(new, reason) for new in settlements], now=now, known_heads=known_heads)
     refresh_intents([new.intent_id for new in settlements if new.intent_id not in unmoved])
 
 
@@ -252,12 +252,12 @@ def _explained(new: NewSettlement) -> str:
     return explained(decision.explanation, strategy=decision.strategy, rail=new.rail, amount=new.amount)
 
 
-def _creation(new: NewSettlement, actor: str, reason: str) -> audit.Draft:
+def _creation(new: NewSettlement, reason: str) -> audit.Draft:
     return audit.Draft(
         intent_id=new.intent_id,
         settlement_id=new.id,
         action="settlement_created",
-        triggered_by=actor,
+        triggered_by=new.actor,
         to_status=new.status.value,
         reason=reason or _explained(new),
         data={

@@ -35,12 +35,13 @@ _STRATEGY_LOG = {
 }
 
 _BY_EVENTS = f"""
-    SELECT DISTINCT ON (i.id, e.event_type) i.id AS intent_id, e.event_type, e.id AS event_id, e.received_at
+    SELECT DISTINCT ON (i.id, e.event_type) i.id AS intent_id, e.event_type, e.id AS event_id, e.received_at,
+        e.received_from
     FROM {{events}} e
     JOIN settlements_eventsource src ON src.id = e.source_id
     JOIN settlements_paymentintent i ON i.shipment_id = e.shipment_id
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
-    WHERE e.shipment_id = %(shipment)s
+    WHERE e.shipment_id = ANY(%(shipments)s::bigint[])
       AND (%(events)s::bigint[] IS NULL OR e.id = ANY(%(events)s::bigint[]))
       AND (%(intents)s::bigint[] IS NULL OR i.id = ANY(%(intents)s::bigint[]))
       AND {candidates.REACHES}
@@ -48,19 +49,19 @@ _BY_EVENTS = f"""
     ORDER BY i.id, e.event_type, e.id
 """
 _SUPPOSED = """(
-    SELECT %(event)s::bigint AS id, %(source)s::bigint AS source_id, %(shipment)s::bigint AS shipment_id,
+    SELECT %(event)s::bigint AS id, %(source)s::bigint AS source_id, (%(shipments)s::bigint[])[1] AS shipment_id,
            %(event_type)s::text AS event_type, coalesce(%(received_at)s::timestamptz, now()) AS received_at,
-           'WAITING' AS state
+           '' AS received_from, 'WAITING' AS state
 )"""
 _BY_REQUEST = """
-    SELECT i.id AS intent_id, item.event_type, NULL::bigint AS event_id, now() AS received_at
+    SELECT i.id AS intent_id, item.event_type, NULL::bigint AS event_id, now() AS received_at, '' AS received_from
     FROM settlements_paymentintent i JOIN settlements_paymentscheduleitem item ON item.intent_id = i.id
-    WHERE i.shipment_id = %(shipment)s AND i.id = ANY(%(intents)s::bigint[])
+    WHERE i.shipment_id = ANY(%(shipments)s::bigint[]) AND i.id = ANY(%(intents)s::bigint[])
 """
 # Everything the decision, the release and the audit chain need, and the ids of the settlements to be.
 _MISSING = """
     WITH wanted AS ({wanted})
-    SELECT w.intent_id, w.event_type, w.event_id, w.received_at, item.amount_minor, item.currency,
+    SELECT w.intent_id, w.event_type, w.event_id, w.received_at, w.received_from, item.amount_minor, item.currency,
            i.payment_method, i.recipient_id, i.risk_score, t.risk_score, t.status,
            coalesce(r.payouts_enabled, true), coalesce(s.enabled, true), {destination}, head.sequence, head.hash,
            {id}, {above},
@@ -105,6 +106,7 @@ class Milestone:
     event_type: EventType
     event_id: int | None
     received_at: datetime
+    actor: str
     amount: Money
     four_eyes_above: Money
     rail: str
@@ -136,27 +138,30 @@ def process_milestone_for_intent(
 ) -> list[NewSettlement]:
     """One event for one intent; empty when the milestone exists already or the schedule has no such item."""
     return process_milestones(
-        shipment_pk=shipment_pk, event_ids=[event_id], intent_ids=[intent_id], actor=actor, now=now
+        shipment_pks=[shipment_pk], event_ids=[event_id], intent_ids=[intent_id], actor=actor, now=now
     )
 
 
 def process_milestones(
     *,
-    shipment_pk: int,
-    actor: str,
+    shipment_pks: Sequence[int],
     now: datetime,
     event_ids: Sequence[int] | None = None,
     intent_ids: Sequence[int] | None = None,
+    actor: str | None = None,
 ) -> list[NewSettlement]:
-    """The milestones that accepted events of a locked shipment make due, for its live intents; None means all."""
-    return _process(_FOR_EVENTS, shipment_pk, event_ids, intent_ids, Origin.EVENT, actor=actor, now=now)
+    """The milestones that accepted events of locked shipments make due, for their live intents; None means all.
+
+    Without an `actor` it is each event's sender who creates them.
+    """
+    return _process(_FOR_EVENTS, shipment_pks, event_ids, intent_ids, Origin.EVENT, actor=actor, now=now)
 
 
 def process_requested(
     *, shipment_pk: int, intent_id: int, actor: str, reason: str, now: datetime
 ) -> list[NewSettlement]:
     """All milestones that an intent does not have yet, settled by request; its shipment is locked."""
-    return _process(_FOR_REQUEST, shipment_pk, None, [intent_id], Origin.SETTLE, actor=actor, reason=reason, now=now)
+    return _process(_FOR_REQUEST, [shipment_pk], None, [intent_id], Origin.SETTLE, actor=actor, reason=reason, now=now)
 
 
 def plan(*, shipment_pk: int, event: SupposedEvent) -> list[NewSettlement]:
@@ -168,7 +173,7 @@ def plan(*, shipment_pk: int, event: SupposedEvent) -> list[NewSettlement]:
         _IF_IT_CAME,
         Origin.EVENT,
         {
-            "shipment": shipment_pk,
+            "shipments": bigints([shipment_pk]),
             "events": None,
             "intents": None,
             "event": event.event_id,
@@ -184,21 +189,21 @@ def plan(*, shipment_pk: int, event: SupposedEvent) -> list[NewSettlement]:
 
 def _process(
     statement: str,
-    shipment_pk: int,
+    shipment_pks: Sequence[int],
     event_ids: Sequence[int] | None,
     intent_ids: Sequence[int] | None,
     origin: Origin,
     *,
-    actor: str,
+    actor: str | None,
     now: datetime,
     reason: str = "",
 ) -> list[NewSettlement]:
     parameters = {
-        "shipment": shipment_pk,
+        "shipments": bigints(shipment_pks),
         "events": None if event_ids is None else bigints(event_ids),
         "intents": None if intent_ids is None else bigints(intent_ids),
     }
-    milestones, intents = _missing(statement, origin, parameters)
+    milestones, intents = _missing(statement, origin, parameters, actor=actor)
     sent = sending.send([_payment(milestone) for milestone in milestones if _goes_now(milestone)], now=now)
     created = [_settlement(milestone, origin, sent.get(milestone.settlement_id)) for milestone in milestones]
     for new in created:
@@ -206,7 +211,6 @@ def _process(
             logger.info(_STRATEGY_LOG[new.decision.strategy])
     lifecycle.create(
         created,
-        actor=actor,
         reason=reason,
         now=now,
         known_heads=intents.heads,
@@ -215,12 +219,14 @@ def _process(
     return created
 
 
-def _missing(statement: str, origin: Origin, parameters: dict[str, Any]) -> tuple[list[Milestone], Intents]:
+def _missing(
+    statement: str, origin: Origin, parameters: dict[str, Any], *, actor: str | None = None
+) -> tuple[list[Milestone], Intents]:
     """The milestones that are due and not there yet, in the order of their intents, and what is known of those."""
     intents = Intents(heads={}, open_items={})
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        return [_milestone(row, origin, intents) for row in cursor.fetchall()], intents
+        return [_milestone(row, origin, intents, actor) for row in cursor.fetchall()], intents
 
 
 def _unmoved(created: Sequence[NewSettlement], open_items: dict[int, int]) -> set[int]:
@@ -230,10 +236,10 @@ def _unmoved(created: Sequence[NewSettlement], open_items: dict[int, int]) -> se
     return {intent for intent, number in open_items.items() if number > filled[intent] and intent not in delayed}
 
 
-def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Milestone:
+def _milestone(row: Sequence[Any], origin: Origin, intents: Intents, actor: str | None) -> Milestone:
     """The milestone of a row; what it says of its intent is noted beside it."""
     (
-        intent_id, event_type, event_id, received_at, amount_minor, currency, rail, recipient_id,
+        intent_id, event_type, event_id, received_at, sender, amount_minor, currency, rail, recipient_id,
         snapshot, current, token_status, recipient_usable, rail_on, destination, sequence, hash_, settlement_id,
         four_eyes_above_minor, intent_pending, items_open,
     ) = row  # fmt: skip
@@ -247,6 +253,7 @@ def _milestone(row: Sequence[Any], origin: Origin, intents: Intents) -> Mileston
         event_type=EventType(event_type),
         event_id=event_id,
         received_at=received_at,
+        actor=sender if actor is None else actor,
         amount=Money(amount_minor, currency),
         four_eyes_above=Money(four_eyes_above_minor, currency),
         rail=rail,
@@ -308,6 +315,7 @@ def _settlement(milestone: Milestone, origin: Origin, sent: Sent | None) -> NewS
         status=status,
         origin=origin,
         event_id=milestone.event_id,
+        actor=milestone.actor,
         rail=milestone.rail,
         decision=decision,
         approvals_required=approvals_required(milestone.amount, milestone.rail, milestone.four_eyes_above),

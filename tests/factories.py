@@ -152,19 +152,18 @@ def platform_source() -> EventSource:
     return source
 
 
-def post_event(
-    shipment_id: str, event_type: str, *, source: EventSource | None = None, message_id: str = ""
-) -> Receipt:
-    """One message through the inbox, by default a new one of the platform."""
+def message_of(
+    shipment_id: str, event_type: str = POD, *, source: EventSource | None = None, message_id: str = ""
+) -> Message:
+    """A message as the webhook hands it in, by default a new one of the platform."""
     source = source or platform_source()
-    message_id = message_id or f"message-{next(_messages)}"
     body = f'{{"shipment_id": "{shipment_id}", "event_type": "{event_type}"}}'
     carrier = source.kind == EventSource.CARRIER
     reach = Source(source.pk, source.carrier_id, frozenset(source.allowed_event_types) if carrier else None)
-    message = Message(
+    return Message(
         source=reach,
         actor=f"source:{source.name}",
-        message_id=message_id,
+        message_id=message_id or f"message-{next(_messages)}",
         body=body,
         body_hash=hashlib.sha256(body.encode()).digest(),
         shipment_id=shipment_id,
@@ -172,7 +171,13 @@ def post_event(
         occurred_at=now(),
         occurred_at_was_naive=False,
     )
-    return inbox.receive(message, now=now())
+
+
+def post_event(
+    shipment_id: str, event_type: str, *, source: EventSource | None = None, message_id: str = ""
+) -> Receipt:
+    """One message through the inbox, by default a new one of the platform."""
+    return inbox.receive(message_of(shipment_id, event_type, source=source, message_id=message_id), now=now())
 
 
 def settlement_of(intent: PaymentIntent, event_type: str, *, create: bool = True) -> MilestoneSettlement:

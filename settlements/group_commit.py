@@ -1,0 +1,130 @@
+"""Group commit: what waits while one transaction commits is handled by the next one, together.
+
+The threads take turns. One leads: it handles its own item with all those that wait, in one transaction, and tells each
+its answer once that is committed; then one that waits by now leads. So a batch is as large as the traffic makes it,
+nobody waits for a batch to fill, and there is no thread that could die or would have to be stopped.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True, eq=False)
+class _Turn(Generic[Item, Answer]):
+    """An item on its way; `called` is held until its thread is to lead or has its answer."""
+
+    item: Item
+    has_led: bool
+    leads: bool = False
+    answer: Answer | None = None
+    called: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.called.acquire()
+
+
+class GroupCommit(Generic[Item, Answer]):
+    """Handles items of many threads together; of a process, to be shared by its threads.
+
+    `handle` takes a batch and returns an answer for each, in their order, all of them committed; None for one that it
+    has left alone. Of items with the same `key` a batch has one: the next ones wait for the next batch.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[Sequence[Item]], Sequence[Answer | None]],
+        *,
+        key: Callable[[Item], Hashable],
+        most: int,
+    ) -> None:
+        self._handle = handle
+        self._key = key
+        self._most = most
+        self._lock = threading.Lock()
+        self._waiting: deque[_Turn[Item, Answer]] = deque()
+        self._busy = False
+        self._thread = threading.local()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for the next batch."""
+        return len(self._waiting)
+
+    def answer(self, item: Item) -> Answer | None:
+        """What became of the item, which is committed then; None if it was left alone, and nothing of it is."""
+        return self.outcome(self.arrive(item))
+
+    def arrive(self, item: Item) -> _Turn[Item, Answer]:
+        """The item's turn: to lead at once if nobody does, else to wait."""
+        turn = _Turn[Item, Answer](item, has_led=getattr(self._thread, "has_led", False))
+        with self._lock:
+            turn.leads = not self._busy
+            self._busy = True
+            if not turn.leads:
+                self._waiting.append(turn)
+        return turn
+
+    def outcome(self, turn: _Turn[Item, Answer]) -> Answer | None:
+        """Waits for the answer, or leads; of the thread whose turn it is, once."""
+        try:
+            if not turn.leads:
+                turn.called.acquire()
+            if turn.leads:
+                self._thread.has_led = True
+                self._lead(turn)
+        except BaseException:
+            self._leave(turn)
+            raise
+        return turn.answer
+
+    def _lead(self, own: _Turn[Item, Answer]) -> None:
+        """Handles a batch. Whatever happens to this thread, the others are left alone and not left waiting."""
+        batch = self._batch(own)
+        try:
+            answers = self._handle([turn.item for turn in batch])
+            for turn, answer in zip(batch, answers, strict=True):
+                turn.answer = answer
+        finally:
+            own.leads = False
+            self._pass_on()
+            for turn in batch[1:]:
+                turn.called.release()
+
+    def _batch(self, own: _Turn[Item, Answer]) -> list[_Turn[Item, Answer]]:
+        """The leader's own and those that wait, the oldest first; those that do not fit go on waiting."""
+        batch, keys, left = [own], {self._key(own.item)}, deque[_Turn[Item, Answer]]()
+        with self._lock:
+            for turn in self._waiting:
+                key = self._key(turn.item)
+                if key in keys or len(batch) >= self._most:
+                    left.append(turn)
+                else:
+                    keys.add(key)
+                    batch.append(turn)
+            self._waiting = left
+        return batch
+
+    def _pass_on(self) -> None:
+        """Somebody else leads, if anybody waits; rather one that has led before: its connection and plans are ready."""
+        with self._lock:
+            self._busy = bool(self._waiting)
+            if self._busy:
+                following = next((turn for turn in self._waiting if turn.has_led), self._waiting[0])
+                self._waiting.remove(following)
+                following.leads = True
+                following.called.release()
+
+    def _leave(self, turn: _Turn[Item, Answer]) -> None:
+        """The thread is torn out of its turn: it leads nobody and waits for nothing."""
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+        if turn.leads:
+            turn.leads = False
+            self._pass_on()
