@@ -151,7 +151,7 @@ def read(base_dir: Path) -> Environment:
         ach=ach.read(env, var, demo=demo),
         wire=wire.read(env, var, demo=demo),
         stripe=stripe_settings.read(env),
-        operation=operation_settings.read(env, var, port=port),
+        operation=operation_settings.read(env, var, port=port, demo=demo),
         log_level=_choice(env, "CHAINPAY_LOG_LEVEL", "INFO", LOG_LEVELS),
     )
 

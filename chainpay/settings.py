@@ -186,6 +186,7 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": False,
         "DISABLE_SERVER_SIDE_CURSORS": False,
         "OPTIONS": {
+            "application_name": "chainpay",
             **_database_options,
             "server_side_binding": True,
             "prepare_threshold": 5,
@@ -259,18 +260,32 @@ logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "formatters": {
+        "json": {"()": "chainpay.operation.logs.Json"},
+        "line": {
+            "()": "chainpay.operation.logs.Redacting",
+            "fmt": "{asctime} {levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        },
+    },
     "filters": {
         "request_id": {"()": "settlements.api.request_ids.RequestIdFilter"},
-        "refusals": {"()": "chainpay.log_filters.RefusalsWithoutTraceback"},
+        "refusals": {"()": "chainpay.operation.logs.Refusals"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": CHAINPAY_OPERATION.log_format,
+            "filters": ["request_id", "refusals"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": ENVIRONMENT.log_level},
     # The warnings of urllib3 repeat whole URLs, and a query may hold a secret; Stripe's library logs whole answers.
     "loggers": {
         "urllib3": {"level": "ERROR"},
         "stripe": {"level": "WARNING"},
-        "django.request": {"filters": ["refusals"]},
+        # A line for each answer is for machines; people read what happened.
+        "chainpay.requests": {"level": "INFO" if CHAINPAY_OPERATION.log_format == "json" else "WARNING"},
     },
 }
 

@@ -141,11 +141,12 @@ def create(
         cursor.execute(_CREATE, [orjson.dumps(rows).decode(), now])
     for new in settlements:
         logger.info(
-            "Created milestone settlement %s: payment_intent=%s, event_type=%s, status=%s",
+            "Created milestone settlement %s: payment_intent=%s, event_type=%s, status=%s, event_id=%s",
             new.id,
             new.intent_id,
             new.event_type.value,
             new.status.value,
+            new.event_id,
         )
     audit.record([_creation(new, reason) for new in settlements], now=now, known_heads=known_heads)
     refresh_intents([new.intent_id for new in settlements if new.intent_id not in unmoved])

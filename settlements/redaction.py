@@ -45,10 +45,14 @@ class _Token:
     text: str
 
 
+def keys(words: str) -> str:
+    """Plain words without what looks like a secret; numbers stay as they are."""
+    return _IN_A_URL.sub(_hidden, _SECRET_TEXT.sub(rf"\g<kind>{HIDDEN}", words))
+
+
 def text(words: str) -> str:
     """Plain words without what looks like a secret; account and card numbers keep their last four digits."""
-    without_keys = _SECRET_TEXT.sub(rf"\g<kind>{HIDDEN}", words)
-    return _ACCOUNT.sub(_last_four, _IN_A_URL.sub(_hidden, without_keys))
+    return _ACCOUNT.sub(_last_four, keys(words))
 
 
 def as_received(body: str) -> str:

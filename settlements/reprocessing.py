@@ -79,7 +79,8 @@ def _process_waiting(event_id: int, *, now: datetime) -> bool:
         shipment_pk, event_type, actor, state = cursor.fetchone()
     if state != EventState.WAITING:
         return False
-    inbox.apply(event_id, shipment_pk, event_type, actor=actor, now=now)
+    created, state = inbox.apply(event_id, shipment_pk, event_type, actor=actor, now=now)
+    logger.info("Shipment event %s processed by the sweep: %s, %s created", event_id, state.value.lower(), created)
     return True
 
 

@@ -14,7 +14,7 @@ from chainpay.embedded import children, configuration, lock, paths, servers
 OURS = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "PORT")
 OUR_PREFIXES = (
     *("ACH_", "CELERY_", "CHAINFREIGHT_", "CHAINPAY_", "DATABASE_", "DJANGO_", "EMAIL_", "GRANIAN_", "PG", "REDIS_"),
-    *("SECRET_KEY", "STRIPE_", "WIRE_"),
+    *("SECRET_KEY", "SENTRY_", "STRIPE_", "WIRE_"),
 )
 
 # The one exception: tests against servers somebody else runs.
@@ -50,6 +50,7 @@ def surroundings(*, var: Path, database: str | None = None, redis: str | None = 
         "DATABASE_URL": database or paths.postgres_url(var),
         "REDIS_URL": redis or paths.redis_url(var),
         "SECRET_KEY": secrets.token_urlsafe(50),
+        "CHAINPAY_METRICS_DIR": str(var / "web-figures"),
         "CHAINPAY_CHECKPOINT_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
     }
 

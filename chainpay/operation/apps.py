@@ -6,3 +6,10 @@ class OperationConfig(AppConfig):
     label = "operation"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Operation"
+
+    def ready(self) -> None:
+        """Before the first connection and the first error."""
+        from chainpay.operation import database_names, error_reports
+
+        database_names.connect()
+        error_reports.begin()

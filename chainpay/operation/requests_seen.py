@@ -5,6 +5,7 @@ whichever of them is asked for `/metrics` adds them all up. Nothing is shared, w
 answered.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -18,13 +19,21 @@ from django.http import HttpRequest, HttpResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from chainpay.operation import database_names
+from chainpay.operation.logs import REQUESTS
+
+_log = logging.getLogger(REQUESTS)
+
 UNROUTED: Final = "(none)"
+# A name for its statements would be one statement more for each event.
+_HOT: Final = "/webhooks/shipment_event"
+_PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class RequestsSeen:
-    """Counts every answer by method, route and status, and its time until the answer begins by method and route.
+    """Counts and logs every answer by method, route and status, with the time until it begins.
 
     Routes are patterns, so that no id gets into a figure and strangers can not make new ones.
     """
@@ -36,12 +45,27 @@ class RequestsSeen:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
+        database_names.name_what_follows(request.path_info != _HOT)
         response = self.get_response(request)
         method = request.method if request.method in _METHODS else "other"
         match = request.resolver_match
         route = UNROUTED if match is None else f"/{match.route}"
         self._answers.labels(method, route, response.status_code).inc()
-        self._seconds.labels(method, route).observe(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self._seconds.labels(method, route).observe(seconds)
+        _log.log(
+            logging.DEBUG if route in _PROBES else logging.INFO,
+            "%s %s answered %s",
+            method,
+            route,
+            response.status_code,
+            extra={
+                "method": method,
+                "route": route,
+                "status": response.status_code,
+                "milliseconds": round(seconds * 1000, 1),
+            },
+        )
         return response
 
 

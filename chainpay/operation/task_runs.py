@@ -6,8 +6,11 @@ The heartbeat is a task that does nothing: that it ended says that beat, broker,
 import time
 from typing import Any, Final
 
-from celery.signals import task_postrun, task_prerun
+from celery.signals import before_task_publish, task_postrun, task_prerun
 from django.db import connection
+
+from chainpay.operation import database_names
+from settlements.api import request_ids
 
 HEARTBEAT: Final = "operation.heartbeat"
 HEARTBEAT_SECONDS: Final = 15
@@ -33,11 +36,20 @@ _began: dict[str, float] = {}
 
 def connect() -> None:
     """Has every task of this process counted; what fails in it is logged by Celery and hurts no task."""
+    before_task_publish.connect(_name_the_request, dispatch_uid="operation.task_runs")
     task_prerun.connect(_note_begin, dispatch_uid="operation.task_runs")
     task_postrun.connect(_note_end, dispatch_uid="operation.task_runs")
 
 
+def _name_the_request(*, headers: dict[str, Any], **_: Any) -> None:
+    """A task that a request asked for logs under that request's id."""
+    if request_ids.current() != request_ids.NOBODY:
+        headers["request_id"] = request_ids.current()
+
+
 def _note_begin(*, task_id: str, task: Any, **_: Any) -> None:
+    database_names.name_what_follows(True)
+    request_ids.work_for(getattr(task.request, "request_id", None) or task_id)
     _began[task_id] = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(_BEGUN, [task.name])

@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 
@@ -13,9 +14,17 @@ _SANE = re.compile(r"[!-~]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
 
 
+NOBODY: Final = "-"
+
+
 def current() -> str:
     """The id of the request this thread is answering, or "-" outside of one."""
     return _current.get()
+
+
+def work_for(request_id: str) -> None:
+    """What this thread does from now on belongs to a request, or to a task by its id."""
+    _current.set(request_id if _SANE.fullmatch(request_id) else NOBODY)
 
 
 class RequestIdMiddleware:

@@ -1,0 +1,46 @@
+"""Whose statements these are, as the database shows it: `application_name` holds the id of the request or the task.
+
+Not a comment in the statement: with an id in it no two statements would be the same, and none could be prepared
+(docs/adr/0075-logs.md). A shipment event sets no name, for that would cost it another statement.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from django.db.backends.signals import connection_created
+from psycopg.pq import TransactionStatus
+
+from settlements.api import request_ids
+
+NOBODYS: Final = "chainpay"
+_LONGEST: Final = 63  # bytes that PostgreSQL keeps of a name
+_named: ContextVar[bool] = ContextVar("named", default=False)
+
+
+def connect() -> None:
+    """Has every connection named by who uses it."""
+    connection_created.connect(_watch, dispatch_uid="operation.database_names")
+
+
+def name_what_follows(wanted: bool) -> None:
+    """Whether what this thread does from now on is worth a name."""
+    _named.set(wanted)
+
+
+def _watch(*, connection: Any, **_: Any) -> None:
+    connection.chainpay_name = NOBODYS
+    if _name_first not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_name_first)
+
+
+def _name_first(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    connection = context["connection"]
+    name = f"{NOBODYS} {request_ids.current()}"[:_LONGEST] if _named.get() else NOBODYS
+    if connection.chainpay_name != name:
+        raw = connection.connection
+        if raw.info.transaction_status is not TransactionStatus.INERROR:
+            with connection.wrap_database_errors:
+                raw.execute("SELECT set_config('application_name', %s, false)", [name])
+            connection.chainpay_name = name
+    return execute(sql, params, many, context)
