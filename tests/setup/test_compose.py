@@ -10,6 +10,7 @@ import yaml
 
 from chainpay import environment
 from chainpay.celery import app
+from chainpay.deploy import new_secrets
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -22,13 +23,8 @@ NOT_OFFERED: Final = {"CHAINPAY_DEMO", "CHAINPAY_VAR", "PORT", "STRIPE_API_BASE"
 
 # What somebody who installs it writes into .env; every method enabled, for all their settings to be read.
 WRITTEN: Final = {
-    "SECRET_KEY": "x" * 60,
-    "POSTGRES_PASSWORD": "abc123",
-    "POSTGRES_APP_PASSWORD": "def456",
     "ALLOWED_HOSTS": "pay.example.com",
     "CSRF_TRUSTED_ORIGINS": "https://pay.example.com",
-    "CHAINPAY_ENCRYPTION_KEYS": f"2026:{'A' * 43}=",
-    "CHAINPAY_CHECKPOINT_KEY": f"{'A' * 43}=",
     "ACH_OUTBOX_DIR": "/app/ach/outbox",
     "ACH_INBOX_DIR": "/app/ach/inbox",
     "ACH_COMPANY_NAME": "Example Freight",
@@ -76,7 +72,11 @@ def asked_for(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 def start_as(service: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> environment.Environment:
     given = surroundings(service, WRITTEN)
-    monkeypatch.setattr(environ.Env, "ENVIRON", given)
+    new_secrets.main(tmp_path / "secrets")
+    assert all(given[name] for name in given if name.endswith("_FILE"))
+    reached = {name: value.replace("/run/secrets", str(tmp_path / "secrets")) for name, value in given.items()}
+    assert {Path(value).name for value in given.values() if "/run/secrets/" in value} <= set(service["secrets"])
+    monkeypatch.setattr(environ.Env, "ENVIRON", reached)
     return environment.read(tmp_path)
 
 
@@ -89,10 +89,13 @@ def test_every_service_that_is_waited_for_exists_and_can_be_healthy_if_it_must_b
     for service in SERVICES.values():
         for name, how in service.get("depends_on", {}).items():
             assert name in SERVICES
-            assert how["condition"] != "service_healthy" or "healthcheck" in SERVICES[name]
+            told = "build" in SERVICES[name] or "healthcheck" in SERVICES[name]
+            assert how["condition"] != "service_healthy" or told
+    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
 
 
 def test_every_volume_is_declared_and_every_declared_one_is_used() -> None:
+    assert (ROOT / "chainpay/deploy/nginx.conf").exists()
     mounts = [mount.split(":")[0] for service in SERVICES.values() for mount in service.get("volumes", [])]
     assert {name for name in mounts if not name.startswith((".", "/"))} == COMPOSE["volumes"].keys()
 
@@ -104,7 +107,8 @@ def test_a_service_starts_with_what_compose_gives_it(
     settings = start_as(OURS[name], monkeypatch, tmp_path)
     assert not settings.embedded_database
     assert not settings.demo
-    assert "2026" in settings.encryption_keys
+    assert len(settings.encryption_keys) == 2
+    assert settings.database_url.startswith("postgresql://chainpay_app:")
     assert settings.ach is not None
     assert settings.wire is not None
 
@@ -115,7 +119,8 @@ def test_compose_offers_every_setting_that_is_read_and_no_other(
 ) -> None:
     start_as(OURS[name], monkeypatch, tmp_path)
     owner = {"DATABASE_OWNER_URL"} if name != "migrate" else set()
-    assert OURS[name]["environment"].keys() == asked_for - NOT_OFFERED - owner
+    offered = {each.removesuffix("_FILE") for each in OURS[name]["environment"]}
+    assert offered == asked_for - NOT_OFFERED - owner
     assert asked_for >= NOT_OFFERED
 
 
@@ -138,5 +143,36 @@ def test_there_is_a_worker_for_each_queue() -> None:
 
 
 def test_the_owner_of_the_database_is_known_to_the_migration_alone() -> None:
-    knowing = [name for name, service in OURS.items() if "POSTGRES_PASSWORD" in str(service["environment"])]
-    assert knowing == ["migrate"]
+    assert [name for name, service in OURS.items() if "database_owner_url" in service["secrets"]] == ["migrate"]
+    holders = [name for name, service in SERVICES.items() if "database_owner_password" in service.get("secrets", [])]
+    assert holders == ["postgres"]
+
+
+def test_every_secret_is_a_file_that_somebody_mounts_and_installing_makes(tmp_path: Path) -> None:
+    mounted = {name for service in SERVICES.values() for name in service.get("secrets", [])}
+    assert mounted == COMPOSE["secrets"].keys()
+    assert {each["file"] for each in COMPOSE["secrets"].values()} == {f"./secrets/{name}" for name in mounted}
+    assert mounted == new_secrets.MADE.keys() | {"tls_certificate", "tls_key"}
+    new_secrets.main(tmp_path / "secrets")
+    made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+    assert made["database_owner_password"] in made["database_owner_url"]
+    new_secrets.main(tmp_path / "secrets")
+    assert {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()} == made
+
+
+def test_nobody_may_write_into_its_own_files_or_gain_rights() -> None:
+    for service in SERVICES.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["mem_limit"]
+
+
+def test_the_proxy_alone_is_reached_from_outside() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+
+
+def test_every_image_is_of_a_version() -> None:
+    images = [service["image"] for service in SERVICES.values() if "build" not in service]
+    images += re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert [image for image in images if not re.fullmatch(r"[a-z/-]+:[0-9][0-9a-z.-]*", image)] == []

@@ -1,0 +1,1 @@
+"""What a deployment needs besides the service: the proxy's configuration, the container's probe, new secrets."""
