@@ -14,7 +14,7 @@ export PORT
 # Another project's Python settings are not ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONOPTIMIZE VIRTUAL_ENV DJANGO_SETTINGS_MODULE
 
-.PHONY: run test screenshots check verify_books bench chaos lock clean install install-dev
+.PHONY: run test screenshots check verify_books bench chaos schema lock clean install install-dev
 .NOTPARALLEL:
 
 run: install
@@ -38,6 +38,10 @@ chaos: install-dev
 
 bench: install-dev
 	@$(APART) bench --durable -- $(PY) -m bench $(ARGS)
+
+# What the migrations make of guards and constraints, for verify_books to compare with: after each new migration.
+schema: install-dev
+	@$(APART) schema -- $(PY) manage.py schema_file
 
 # Needs uv. Newer versions: make lock ARGS=--upgrade
 lock:

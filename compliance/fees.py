@@ -12,6 +12,7 @@ from rails.base import SettlementProvider
 from rails.entries import EntryConflict
 from rails.money import EXPONENTS, Money, MoneyError
 from rails.wording import in_words
+from settlements import house_entries
 from settlements.permissions import Permission
 from settlements.values import InvalidValue, visible_text
 
@@ -50,10 +51,9 @@ class FeeForm(ReasonForm):
 
 
 def _book(row: None, *, by: By, provider: str, amount: Money, reference: str, reason: str) -> str:
-    description = f"{reason} ({by.actor})"
     try:
-        posted = books.book_fee(
-            SettlementProvider(provider), amount, reference=reference, description=description, now=by.now
+        posted = house_entries.book_fee(
+            SettlementProvider(provider), amount, reference=reference, actor=by.actor, reason=reason, now=by.now
         )
     except EntryConflict as conflict:
         detail = "A fee of this provider is booked under this reference with another amount."

@@ -30,6 +30,7 @@ class OfficeAction(StrEnum):
     LOST_FILE_PROPOSED = "lost_file_proposed"
     LOST_FILE_CONFIRMED = "lost_file_confirmed"
     LOST_FILE_TAKEN_BACK = "lost_file_taken_back"
+    ENTRY_BOOKED = "entry_booked"
 
 
 # One at a time: held until the transaction ends, so that the next writer sees this one's row.

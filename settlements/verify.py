@@ -18,6 +18,7 @@ from settlements.verification import (
     days,
     exports,
     guards,
+    house,
     intents,
     messages,
     office,
@@ -47,6 +48,7 @@ CHECKS: tuple[Check, ...] = (
     ("decisions and holds are as they were told", people.check),
     ("shipment events are the messages received", messages.check),
     ("exports are on record as they left", exports.check),
+    ("entries of no settlement are as they were told", house.check),
     ("reporting views show what the tables hold", views.check),
     ("guards are awake and references lead to rows", guards.check),
 )

@@ -1,22 +1,48 @@
-"""Does the database still refuse what it must? Every guard is there and awake, every reference leads to a row."""
+"""Does the database still refuse what it must? Every guard is there, awake and as the migrations made it, nobody is let
+past, and every reference leads to a row."""
 
-import pgtrigger
-from django.apps import apps
+from typing import Final
+
 from django.db import connection
 
-from settlements.verification.differences import Difference
+from settlements.verification import catalog
+from settlements.verification.catalog import Schema
+from settlements.verification.differences import Difference, Rule, keep
 
-_OURS = ("rails", "settlements", "compliance")
 # Those of foreign keys too: whoever disables all triggers of a table puts them to sleep as well.
 _ASLEEP = """
     SELECT c.relname, CASE WHEN t.tgisinternal THEN 'a foreign key' ELSE t.tgname END
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND t.tgenabled NOT IN ('O', 'A') ORDER BY 1, 2 LIMIT 1
 """
-_THERE = """
-    SELECT c.relname, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-    JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND NOT t.tgisinternal
-"""
+# As a replica a session runs without guards and without references.
+_LET_PAST: Final = [
+    Rule(
+        "role {0}: its sessions begin with session_replication_role = replica, where no guard is awake",
+        """
+        SELECT coalesce(r.rolname, 'of everybody') FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole
+        CROSS JOIN unnest(s.setconfig) AS each (setting)
+        WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+          AND lower(each.setting) = 'session_replication_role=replica' ORDER BY 1
+        """,
+    ),
+    Rule(
+        "the server: sessions begin with session_replication_role = {0}, where no guard is awake",
+        """
+        SELECT reset_val FROM pg_settings WHERE name = 'session_replication_role' AND reset_val = 'replica' ORDER BY 1
+        """,
+    ),
+    Rule(
+        "parameter {0}: a role that is no superuser may set it, and so put every guard to sleep",
+        "SELECT parname FROM pg_parameter_acl WHERE parname = 'session_replication_role' ORDER BY 1",
+    ),
+]
+# What nobody but the migrations may have made; a function or an index more changes no row.
+_NONE_MORE: Final = ("guard", "rule", "policy", "constraint")
+_ONE_VERSION: Final = (
+    "The definitions of guards and constraints are known for PostgreSQL {known}; this is {found}, which may write them "
+    "differently. Their names and the bodies of functions were compared, the definitions were not."
+)
 _REFERENCES = """
     SELECT c.conrelid::regclass::text, c.confrelid::regclass::text,
            array_agg(quote_ident(own.attname) ORDER BY k.n), array_agg(quote_ident(other.attname) ORDER BY k.n),
@@ -30,21 +56,45 @@ _REFERENCES = """
 
 
 def check() -> int:
-    """The number of guards and references; raises Difference for one that is gone or asleep, or leads nowhere."""
-    wanted = {
-        (model._meta.db_table, trigger.get_pgid(model))
-        for model, trigger in pgtrigger.registered()
-        if model._meta.app_label in _OURS and apps.is_installed(model._meta.app_config.name)
-    }
+    """The number of objects and references; raises Difference for one that is gone, asleep, forged or leads nowhere."""
     with connection.cursor() as cursor:
         cursor.execute(_ASLEEP)
         asleep = cursor.fetchone()
-        if asleep:
-            raise Difference(f"table {asleep[0]}: {asleep[1]} is asleep and guards nothing")
-        cursor.execute(_THERE)
-        there = set(cursor.fetchall())
-        for table, name in sorted(wanted - there):
-            raise Difference(f"table {table}: its guard {name} is gone")
+    if asleep:
+        raise Difference(f"table {asleep[0]}: {asleep[1]} is asleep and guards nothing")
+    keep(_LET_PAST)
+    known = catalog.by_migrations()
+    _compare(known, catalog.live())
+    return len(known.objects) + _check_references()
+
+
+def notes() -> list[str]:
+    """What could not be compared, in a sentence each; empty with the version of PostgreSQL that the file is of."""
+    known, found = catalog.by_migrations().version, catalog.live().version
+    return [] if known == found else [_ONE_VERSION.format(known=known, found=found)]
+
+
+def _compare(known: Schema, found: Schema) -> None:
+    for (kind, name), digest in known.objects.items():
+        there = found.objects.get((kind, name))
+        if there is None:
+            raise Difference(f"{_whose(kind, name)} is gone")
+        if there != digest and (kind == catalog.FUNCTION or known.version == found.version):
+            raise Difference(f"{_whose(kind, name)} is not as the migrations made it")
+    for kind, name in sorted(found.objects.keys() - known.objects.keys()):
+        if kind in _NONE_MORE:
+            raise Difference(f"{_whose(kind, name)} was made by no migration")
+
+
+def _whose(kind: str, name: str) -> str:
+    if kind in (catalog.FUNCTION, "view"):
+        return f"{kind} {name}: it"
+    table, _, own = name.partition(".")
+    return f"table {table}: one of its columns" if kind == "columns" else f"table {table}: its {kind} {own}"
+
+
+def _check_references() -> int:
+    with connection.cursor() as cursor:
         cursor.execute(_REFERENCES)
         references = cursor.fetchall()
         for child, parent, columns, targets, has_id in references:
@@ -53,7 +103,7 @@ def check() -> int:
             if row is not None:
                 words = " and ".join(f"{column} {value}" for column, value in zip(columns, row[1:], strict=True))
                 raise Difference(f"table {child}, row {row[0]}: there is no row of {parent} with {words}")
-    return len(wanted) + len(references)
+    return len(references)
 
 
 def _leading_nowhere(child: str, parent: str, columns: list[str], targets: list[str], has_id: bool) -> str:

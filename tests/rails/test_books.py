@@ -15,6 +15,7 @@ from rails.books import CASH, CLEARING, Movement
 from rails.entries import EntryConflict, LedgerError
 from rails.models import EntryKind, JournalEntry, Recipient
 from rails.money import Money
+from settlements import house_entries
 from tests.flows.conftest import at_once
 
 NOW = datetime(2025, 11, 7, 15, 30, tzinfo=UTC)
@@ -153,8 +154,9 @@ def test_more_than_was_sent_never_comes_back(recipient: Recipient) -> None:
 
 
 def test_a_fee_is_booked_once_per_reference(recipient: Recipient) -> None:
+    told = {"actor": "user:finance1", "reason": "a fee"}
     for _ in range(2):
-        books.book_fee(STRIPE, Money(25, "USD"), reference="txn_1", now=NOW)
+        house_entries.book_fee(STRIPE, Money(25, "USD"), reference="txn_1", now=NOW, **told)
     assert ledger.balance(AccountKey(AccountCode.RAIL_FEES, "USD")) == Money(25, "USD")
     with pytest.raises(EntryConflict):
         books.book_fee(STRIPE, Money(26, "USD"), reference="txn_1", now=NOW)

@@ -14,6 +14,7 @@ from rails.accounts import AccountCode, AccountKey, open_accounts
 from rails.entries import AccountMissing, Entry, EntryConflict, EntryUnknown
 from rails.models import Account, EntryKind, JournalEntry, Posting
 from rails.money import Money
+from settlements import house_entries
 from tests.rails.rail_contract import NOW
 
 T = TypeVar("T")
@@ -137,8 +138,9 @@ class TestReversing:
 
     def test_a_correction_is_reversed_by_a_correction(self) -> None:
         wrong = replace(release(1), kind=EntryKind.CORRECTION, milestone_id=None, reference="CORRECTION:1")
-        entry_id = ledger.post([wrong], now=NOW)[0].entry_id
-        ledger.reverse(entry_id, now=NOW)
+        told = {"actor": "user:finance1", "reason": "a mistake"}
+        entry_id = house_entries.book([wrong], now=NOW, **told)[0].entry_id
+        house_entries.reverse(entry_id, now=NOW, **told)
         assert ledger.balance(AccountKey(AccountCode.FREIGHT_COST, "USD")) == Money.zero("USD")
         assert JournalEntry.objects.filter(kind=EntryKind.CORRECTION).count() == 2
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from rails.base import SettlementProvider
-from rails.books import book_fee
 from rails.money import Money
 from settlements import office_log
 from settlements.closing import closing
+from settlements.house_entries import book_fee
 from settlements.models import BooksCheck, BooksDifference, Comparison, DifferenceResolution, Export
 from settlements.office_log import OfficeAction, OfficeDraft
 from settlements.proof import checkpoints
@@ -20,7 +20,8 @@ _PROVEN = [{"check": "audit events are chained", "rows": 2, "seconds": "0.1"}]
 def office_rows(now: datetime) -> None:
     """One row or more of each."""
     yesterday = now - timedelta(days=1)
-    book_fee(SettlementProvider.ACH, Money(1_250, "USD"), reference="STATEMENT-1", now=yesterday)
+    by = {"actor": "user:finance1", "reason": "a fee of the bank"}
+    book_fee(SettlementProvider.ACH, Money(1_250, "USD"), reference="STATEMENT-1", now=yesterday, **by)
     closing.close(yesterday.date(), actor="user:finance1", now=now)
     with transaction.atomic():
         for subject in ("settlements", "audit"):

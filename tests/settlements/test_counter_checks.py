@@ -364,6 +364,64 @@ def test_a_guard_that_sleeps_or_is_gone(world: World) -> None:
     assert _found_after(f"DROP TRIGGER {guard} ON settlements_auditevent") == f"{table}: its guard {guard} is gone"
 
 
+def test_a_guard_that_is_there_and_does_nothing(world: World) -> None:
+    guard = one(
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = 'settlements_auditevent'::regclass AND tgname LIKE '%%updated%%'"
+    )
+    changed = "is not as the migrations made it"
+    empty = "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+    never = (
+        f"CREATE OR REPLACE TRIGGER {guard} BEFORE UPDATE ON settlements_auditevent FOR EACH ROW WHEN (false) "
+        f"EXECUTE FUNCTION {guard}()"
+    )
+    assert _found_after(empty.format(guard)) == f"function {guard}(): it {changed}"
+    assert _found_after(empty.format("settlements_entry_fits")) == f"function settlements_entry_fits(): it {changed}"
+    assert _found_after(never) == f"table settlements_auditevent: its guard {guard} {changed}"
+    assert _found_after(
+        "CREATE TRIGGER doubles BEFORE INSERT ON rails_posting FOR EACH ROW EXECUTE FUNCTION settlements_entry_fits()"
+    ) == "table rails_posting: its guard doubles was made by no migration"  # fmt: skip
+    assert _found_after("CREATE RULE nothing AS ON INSERT TO settlements_hold DO INSTEAD NOTHING") == (
+        "table settlements_hold: its rule nothing was made by no migration"
+    )
+
+
+def test_a_constraint_that_is_gone_or_holds_for_new_rows_only(world: World) -> None:
+    table, name = "rails_journalentry", "entry_moves_something"
+    drop, changed = f"ALTER TABLE {table} DROP CONSTRAINT {name}", "is not as the migrations made it"
+    assert _found_after(drop) == f"table {table}: its constraint {name} is gone"
+    assert _found_after(f"{drop}, ADD CONSTRAINT {name} CHECK (amount_minor > 0) NOT VALID") == (
+        f"table {table}: its constraint {name} {changed}"
+    )
+    assert _found_after(f"{drop}, ADD CONSTRAINT {name} CHECK (amount_minor > -1)") == (
+        f"table {table}: its constraint {name} {changed}"
+    )
+    assert _found_after("DROP INDEX one_office_event_per_entry") == (
+        "table settlements_officeevent: its unique index one_office_event_per_entry is gone"
+    )
+    assert _found_after("ALTER TABLE settlements_hold ALTER COLUMN reason DROP NOT NULL") == (
+        f"table settlements_hold: one of its columns {changed}"
+    )
+    assert _found_after("ALTER TABLE settlements_hold ENABLE ROW LEVEL SECURITY") == (
+        f"table settlements_hold: one of its columns {changed}"
+    )
+
+
+def test_a_role_whose_sessions_no_guard_looks_at(world: World) -> None:
+    asleep = "its sessions begin with session_replication_role = replica, where no guard is awake"
+    role, database = one("SELECT current_user"), one("SELECT current_database()")
+    assert _found_after(f'ALTER ROLE "{role}" SET session_replication_role = replica') == f"role {role}: {asleep}"
+    assert _found_after(f'ALTER ROLE "{role}" IN DATABASE "{database}" SET session_replication_role = replica') == (
+        f"role {role}: {asleep}"
+    )
+    assert _found_after(f'ALTER DATABASE "{database}" SET session_replication_role = replica') == (
+        f"role of everybody: {asleep}"
+    )
+    assert _found_after("CREATE ROLE sly; GRANT SET ON PARAMETER session_replication_role TO sly") == (
+        "parameter session_replication_role: a role that is no superuser may set it, and so put every guard to sleep"
+    )
+    assert _found_after(f'ALTER ROLE "{role}" SET session_replication_role = origin') == "nothing"
+
+
 def test_a_reference_that_leads_nowhere(world: World) -> None:
     """What no other check looks at: with triggers asleep the foreign keys are asleep too."""
     difference = found("UPDATE settlements_freighttoken SET recipient_id = 999999")

@@ -14,11 +14,12 @@ from rails.base import RailOutcome, SettlementProvider
 from rails.entries import Entry
 from rails.models import EntryKind, Recipient
 from rails.money import Money
+from settlements import house_entries
 from settlements.models import BooksDifference, Comparison, MilestoneSettlement
 from settlements.reconciliation import comparing, listing
 from settlements.reconciliation.listing import Asked, Difference, View
 from settlements.statuses import MismatchKind as K
-from tests.factories import LOW, POD, an_intent, now, settlement_of
+from tests.factories import ACTOR, LOW, POD, an_intent, now, settlement_of
 from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
 from tests.flows.resolving import failed, in_question, kept, overpaid, paid, releasing, returned, tell
 from tests.settlements.conftest import Sql
@@ -348,7 +349,7 @@ def a_correction(minor: int, name: str = "by-hand") -> None:
     """Books an amount into Stripe's clearing account that is of no payment; negative: out of it."""
     sides = [AccountKey(AccountCode.STRIPE_CLEARING, "USD"), AccountKey(AccountCode.STRIPE_BALANCE, "USD")]
     debit, credit = sides if minor > 0 else reversed(sides)
-    ledger.post(
+    house_entries.book(
         [
             Entry(
                 kind=EntryKind.CORRECTION,
@@ -358,5 +359,7 @@ def a_correction(minor: int, name: str = "by-hand") -> None:
                 credit=credit,
             )
         ],
+        actor=ACTOR,
+        reason="by hand",
         now=now(),
     )

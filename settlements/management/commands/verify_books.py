@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from settlements import books_checks
 from settlements.management import integrations
+from settlements.verification import guards
 from settlements.verify import AT_ONCE, Progress
 
 _SECONDS_BETWEEN: Final = 5.0
@@ -38,6 +39,8 @@ class Command(BaseCommand):
         for each in proven:
             took = f" in {each.seconds:.1f} s" if options["times"] else ""
             self.stdout.write(f"{each.count:>10} {each.what}{took}")
+        for note in guards.notes():
+            self.stderr.write(note)
         if check.pk is None:
             self.stderr.write("This database only reads: the run is not on record.")
         if not check.is_proven:
