@@ -31,6 +31,7 @@ class OfficeAction(StrEnum):
     LOST_FILE_CONFIRMED = "lost_file_confirmed"
     LOST_FILE_TAKEN_BACK = "lost_file_taken_back"
     ENTRY_BOOKED = "entry_booked"
+    ROWS_SEALED = "rows_sealed"
 
 
 # One at a time: held until the transaction ends, so that the next writer sees this one's row.

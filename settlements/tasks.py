@@ -13,7 +13,7 @@ from rails import reconciling, registry
 from rails.base import Reconcilable, RemoteRail
 from settlements import books_checks, deliveries, release, reprocessing, submitting
 from settlements.exports import background
-from settlements.proof import checkpoints, publishing
+from settlements.proof import checkpoints, publishing, seals
 from settlements.reconciliation import comparing
 
 logger = logging.getLogger(__name__)
@@ -88,9 +88,10 @@ def export() -> dict[str, int]:
 
 @shared_task(name="settlements.checkpoint")  # type: ignore[untyped-decorator]
 def checkpoint() -> dict[str, int]:
-    """Signs where every audit chain stands, if any has grown, and publishes what is not published yet."""
+    """Seals new rows, signs where every chain stands, if any has grown, and publishes what is not published yet."""
+    sealed = seals.seal_new(actor=books_checks.BY_CLOCK, now=timezone.now())
     made = checkpoints.make(now=timezone.now())
-    return {"made": int(made is not None), "published": publishing.publish()}
+    return {"sealed": sealed, "made": int(made is not None), "published": publishing.publish()}
 
 
 @shared_task(name="settlements.verify_books", time_limit=VERIFY_SECONDS)  # type: ignore[untyped-decorator]

@@ -26,6 +26,7 @@ from settlements.verification import (
     releases,
     replay,
     sessions,
+    seals,
     told,
     views,
 )
@@ -49,6 +50,7 @@ CHECKS: tuple[Check, ...] = (
     ("shipment events are the messages received", messages.check),
     ("exports are on record as they left", exports.check),
     ("entries of no settlement are as they were told", house.check),
+    ("sealed rows are those that were sealed", seals.check),
     ("reporting views show what the tables hold", views.check),
     ("guards are awake and references lead to rows", guards.check),
 )

@@ -1,4 +1,4 @@
-"""`manage.py checkpoint`: signs where every audit chain stands, and publishes what is not published yet."""
+"""`manage.py checkpoint`: seals new rows, signs where every chain stands, and publishes what is not published yet."""
 
 import base64
 from typing import Any
@@ -7,18 +7,20 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 from django.utils import timezone
 
+from settlements.management import integrations
 from settlements.models import Checkpoint
-from settlements.proof import checkpoints, keys, publishing
+from settlements.proof import checkpoints, keys, publishing, seals
 
 
 class Command(BaseCommand):
     """What the beat does every CHAINPAY_CHECKPOINT_SECONDS, at once."""
 
-    help = "Signs the heads of all audit chains, unless none has grown, and writes out what is not published yet."
+    help = "Seals new rows, signs the heads of all chains, unless none has grown, and writes out what is not published."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints the newest checkpoint; CommandError where nothing can be signed, or history contradicts it."""
         try:
+            seals.seal_new(actor=integrations.actor(), now=timezone.now())
             made = checkpoints.make(now=timezone.now())
             publishing.publish()
         except (keys.NoKey, publishing.CopyDiffers) as trouble:
