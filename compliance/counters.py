@@ -9,6 +9,7 @@ from django.db import connection
 from compliance import queue_sql
 from compliance.queries import overdue_before
 from settlements import bank_work, books_checks, work
+from settlements.proof import unsigned
 from settlements.reconciliation import listing
 
 _COUNT = f"""
@@ -18,7 +19,7 @@ _COUNT = f"""
             WHERE h.lifted_at IS NULL AND s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
            (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED}),
            (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED'),
-           {work.COUNT} + {bank_work.COUNT} + {books_checks.COUNT},
+           {work.COUNT} + {bank_work.COUNT} + {books_checks.COUNT} + {unsigned.COUNT},
            {listing.COUNT}
     FROM settlements_milestonesettlement s WHERE {queue_sql.WAITS}
 """
@@ -44,5 +45,7 @@ class Counters:
 def counts(user: AbstractBaseUser | AnonymousUser, now: datetime) -> Counters:
     """What the lists of the review queue hold at this moment; `mine` is what waits and is assigned to the user."""
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"user": user.pk, "overdue_before": overdue_before(now), "now": now})
+        late = unsigned.allowed().total_seconds()
+        known = {"user": user.pk, "overdue_before": overdue_before(now), "now": now, "unsigned_allowed": late}
+        cursor.execute(_COUNT, known)
         return Counters(*cursor.fetchone())

@@ -16,6 +16,7 @@ from compliance.pages import may
 from rails.money import EXPONENTS, Money
 from settlements import books_checks
 from settlements.permissions import Permission
+from settlements.proof import unsigned
 from settlements.statuses import RiskTier
 
 _FLOW_WORDS = {Flow.RELEASED: "released", Flow.HELD: "held back", Flow.RETURNED: "returned"}
@@ -36,6 +37,7 @@ def front_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["title"] = "Overview"
     if request.user.has_perm("settlements.view_bookscheck"):
         context["books_alarm"] = books_checks.alarm(now=now)
+        context["unsigned_since"] = unsigned.late_since(now=now)
     if not may(request, Permission.READ_QUEUE):
         return context
     waiting, days, due = dashboard.waiting(now=now), dashboard.days(now=now), dashboard.due(now=now)

@@ -24,6 +24,7 @@ from settlements.bank_work import BankWork
 from settlements.locks import SettlementNotFound
 from settlements.objections import TO_RESOLVE
 from settlements.permissions import Permission
+from settlements.proof import unsigned
 from settlements.refusals import Refusal
 from settlements.work import Asked
 
@@ -49,6 +50,7 @@ def list_view(request: HttpRequest) -> HttpResponse:
     alarm = books_checks.alarm(now=now)
     context: dict[str, Any] = {
         "title": "Work list", "now": now, "form": form, "query": given.urlencode(), "books_alarm": alarm,
+        "unsigned_since": unsigned.late_since(now=now),
     }  # fmt: skip
     if not form.is_valid():
         faults = [str(fault) for errors in form.errors.values() for fault in errors]

@@ -25,8 +25,8 @@ from settlements.verification import (
     people,
     releases,
     replay,
-    sessions,
     seals,
+    sessions,
     told,
     views,
 )

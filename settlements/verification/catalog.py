@@ -15,7 +15,7 @@ from django.apps import apps
 from django.db import connection
 
 FILE: Final = Path(__file__).with_name("schema.json")
-_OURS: Final = ("rails", "settlements", "compliance")
+_PACKAGES: Final = ("chainpay", "compliance", "settlements", "rails")
 
 # What stands in one major version of PostgreSQL only, for another may write the same thing differently. A function is
 # told by its parts and not by pg_get_functiondef, so that its body is compared in every version.
@@ -24,7 +24,7 @@ _OBJECTS: Final = r"""
     WITH ours AS (
         SELECT c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence FROM pg_class c
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
-          AND c.relname ~ '^(rails|settlements|compliance)_'
+          AND c.relname ~ %s
     ), objects (kind, name, words) AS (
         SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
                concat_ws(E'\n', l.lanname, p.prorettype::regtype, p.provolatile, p.prosecdef, p.proisstrict,
@@ -83,7 +83,7 @@ class Schema:
 def live() -> Schema:
     """What this database has."""
     with connection.cursor() as cursor:
-        cursor.execute(_OBJECTS)
+        cursor.execute(_OBJECTS, [f"^({'|'.join(_ours())})_"])
         objects = {(kind, name): digest for kind, name, digest in cursor.fetchall()}
         cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
         version: tuple[int] = cursor.fetchone()
@@ -121,7 +121,14 @@ def _stored() -> Mapping[str, Any]:
 def _migrations() -> str:
     """SHA-256 over the names and contents of our migrations."""
     digest = hashlib.sha256()
-    for label in _OURS:
-        for file in sorted(Path(apps.get_app_config(label).path, "migrations").glob("[0-9]*.py")):
+    for label, folder in _ours().items():
+        for file in sorted(folder.glob("[0-9]*.py")):
             digest.update(f"{label}/{file.name}".encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _ours() -> dict[str, Path]:
+    """The migrations of each app of ours, by its label, with which the names of its tables begin."""
+    configs = [config for config in apps.get_app_configs() if config.name.partition(".")[0] in _PACKAGES]
+    folders = {config.label: Path(config.path, "migrations") for config in configs}
+    return {label: folders[label] for label in sorted(folders) if folders[label].is_dir()}

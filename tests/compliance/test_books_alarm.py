@@ -4,13 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from compliance.roles import Role
 from settlements.models import BooksCheck
+from settlements.proof import checkpoints
 from tests.compliance.conftest import Staff, logged_in
+from tests.factories import an_intent
 
 WORDS = "posting 7: it is in <USD>, but its entry is in JPY"
 
@@ -82,3 +85,17 @@ def test_the_list_says_what_each_run_found(found: BooksCheck, staff: Staff) -> N
     for outcome, shown in (("difference", True), ("broken", False), ("proven", False)):
         answer = client.get(reverse("admin:settlements_bookscheck_changelist"), {"outcome": outcome})
         assert ("posting 7" in answer.content.decode()) == shown
+
+
+@pytest.mark.parametrize("role", Role)
+def test_history_that_is_not_signed_stands_in_red_until_it_is(role: Role, db: None, staff: Staff) -> None:
+    with time_machine.travel(timezone.now() - timedelta(hours=4), tick=False):
+        an_intent()
+    client = logged_in(staff(role))
+    for name in ("admin:index", "admin:compliance_work_list"):
+        html = page(client, name)
+        assert "History is not being signed" in html
+        assert 'role="alert"' in html
+    assert '<span class="cp-badge cp-alarm">1</span>' in page(client, "admin:index")
+    checkpoints.make(now=timezone.now())
+    assert "History is not being signed" not in page(client, "admin:compliance_work_list")
