@@ -35,14 +35,17 @@ _TOKENS = """
     SELECT n, n, 'active', 0.81, 'HIGH', '', 1 + n %% 2000, %(now)s::timestamptz, %(now)s::timestamptz
     FROM generate_series(1, %(intents)s::bigint) n
 """
-# What an intent is: W waits for people, D is delayed, the rest is paid. The waiting ones lie between all the others.
+# What an intent is: W waits for people, D is delayed, both since two days at most; the rest was paid in the course of a
+# year, in the order of time. The waiting ones lie between all the others.
 _KINDS = """
     CREATE TEMPORARY TABLE bench_kind ON COMMIT DROP AS
     SELECT n,
            CASE n %% %(every)s::bigint WHEN 0 THEN 'W' WHEN 1 THEN 'D' ELSE 'P' END AS kind,
            (ARRAY['USD', 'USD', 'USD', 'USD', 'USD', 'USD', 'EUR', 'EUR', 'JPY', 'KWD'])[1 + n %% 10] AS currency,
            100 * (1000 + (n * 7919) %% 2000000) AS amount,
-           %(now)s::timestamptz - ((n * 7907) %% 2880) * interval '1 minute' AS at
+           CASE WHEN n %% %(every)s::bigint < 2
+                THEN %(now)s::timestamptz - ((n * 7907) %% 2880) * interval '1 minute'
+                ELSE %(now)s::timestamptz - (1 - n::float8 / %(intents)s::bigint) * interval '1 year' END AS at
     FROM generate_series(1, %(intents)s::bigint) n
 """
 _INTENTS = """
@@ -87,7 +90,9 @@ _SETTLEMENTS = """
            CASE status WHEN 'APPROVED' THEN 'INTERNAL_LEDGER:bench:' || id ELSE '' END, strategy,
            CASE kind WHEN 'W' THEN 'HIGH' WHEN 'D' THEN 'MEDIUM' ELSE 'LOW' END, 0.81, 'bench',
            CASE kind WHEN 'W' THEN 'HIGH risk (0.81 >= 0.67) at ' || event_type || ': manual review' ELSE 'bench' END,
-           '{}', 'bench', CASE WHEN amount > 1000000 THEN 2 ELSE 1 END,
+           jsonb_build_object('event_type', event_type, 'token_status', 'active', 'snapshot_score', '0.81',
+                              'current_score', '0.81'),
+           'bench', CASE WHEN amount > 1000000 THEN 2 ELSE 1 END,
            CASE status WHEN 'DELAYED' THEN at + interval '3 days' END, '', '', at, at,
            CASE status WHEN 'APPROVED' THEN at END
     FROM bench_milestone

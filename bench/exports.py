@@ -9,6 +9,7 @@ import http.client
 import os
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -159,7 +160,9 @@ def main() -> None:
     """Measures and prints."""
     database_url, rounds = os.environ["DATABASE_URL"], int(sys.argv[1])
     scopes = {Scope.EXPORTS_READ, datasets.find(DATASET.removesuffix(".csv")).scope}
-    _, key = api_keys.create("bench", scopes=scopes, service="bench", actor="bench", now=timezone.now())
+    _, key = api_keys.create(
+        f"bench-{uuid.uuid4().hex[:8]}", scopes=scopes, service="bench", actor="bench", now=timezone.now()
+    )
     log = paths.logs(Path(os.environ.get("CHAINPAY_VAR", "var"))) / "bench-exports.log"
     with webhook.serving(database_url, log=log) as web:
         found = measure(web, database_url, key, rounds=rounds)

@@ -44,10 +44,11 @@ ASSIGNEE: Final = """(
     SELECT a.assignee_id FROM compliance_assignment a WHERE a.settlement_id = s.id AND a.ended_at IS NULL
 )"""
 _RECIPIENT = "(SELECT i.recipient_id FROM settlements_paymentintent i WHERE i.id = s.intent_id)"
+# The version is computed for approvals that are there, not for every row that waits.
 _BEGUN = """coalesce((
-    SELECT true FROM settlements_approval a WHERE a.settlement_id = s.id AND a.decision = 'APPROVE'
-    AND a.version = settlements_settlement_version(s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy)
-    LIMIT 1
+    SELECT bool_or(a.version = settlements_settlement_version(
+        s.id, s.intent_id, s.amount_minor, s.currency, s.rail, s.strategy))
+    FROM settlements_approval a WHERE a.settlement_id = s.id AND a.decision = 'APPROVE'
 ), false)"""
 _BEGINS_WITH = """(
     SELECT lower(p.shipment_id) LIKE lower(%(beginning)s::text)

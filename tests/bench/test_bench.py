@@ -46,7 +46,7 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     assert "Verifying the books: 40 audit events" in done.stdout
     for figure in (
         "webhook +throughput, 8 connections +[\\d.,]+ /s",
-        "review +first page +[\\d.]+ ms +[\\d.]+ to [\\d.]+ +[\\d.]+ ms +[\\d.]+ +median at most 300",
+        "review +queue, first page +[\\d.]+ ms +[\\d.]+ to [\\d.]+ +[\\d.]+ ms +[\\d.]+ +median at most 300",
         "exports +CSV over HTTP, COPY as floor +[\\d.]+ s +one round",
         "exports +memory more at the peak +-?[\\d.]+ MiB",
         "reconciling +one rail +[\\d.]+ ms",
