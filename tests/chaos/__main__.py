@@ -22,6 +22,7 @@ from chainpay.embedded.saying import say
 from chainpay.embedded.servers import Servers
 from tests.chaos import fleet, ground
 from tests.chaos.faults import NAMES, RELEASES
+from tests.chaos.faults.mutants import FAULT_MUTANTS
 from tests.chaos.faults.verdict import Verdict, of_a_run, table
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.report import in_words
@@ -31,6 +32,7 @@ _OF_A_MUTANT: Final[dict[str, Any]] = {
     "releases": 90, "fault_rate": 0.25, "death_rate": 0.02, "seconds": 8.0, "every": 2.0, "patience": 45.0,
     "each": 2, "gentle": True,
 }  # fmt: skip
+_SCALE_OF_A_MUTANT: Final = 0.25
 
 
 def main() -> int:
@@ -52,7 +54,12 @@ def main() -> int:
         django.setup()
         if asked.mutants is None:
             return _all(asked.only or list(NAMES), options, scale=asked.scale, var=var, ports=ports, servers=servers)
-        caught = [_is_caught(name, options, var=var, ports=ports, servers=servers) for name in asked.mutants or MUTANTS]
+        caught = [
+            _shows(name, var=var, port=ports[1], servers=servers)
+            if name in FAULT_MUTANTS
+            else _is_caught(name, options, var=var, ports=ports, servers=servers)
+            for name in asked.mutants or (*MUTANTS, *FAULT_MUTANTS)
+        ]
         say(f"{sum(caught)} of {len(caught)} mutants caught.")
         return 0 if all(caught) else 1
 
@@ -78,11 +85,11 @@ def _all(
     return 0 if passed == len(verdicts) else 1
 
 
-def _one(name: str, *, scale: float, var: Path, port: int, servers: Servers) -> Verdict:
+def _one(name: str, *, scale: float, var: Path, port: int, servers: Servers, mutant: str = "") -> Verdict:
     from tests.chaos.faults.catalogue import FAULTS  # its models need the settings that are ready only now
     from tests.chaos.faults.stage import Stage
 
-    return FAULTS[name](Stage(name=name, var=var, servers=servers, port=port, scale=scale))
+    return FAULTS[name](Stage(name=name, var=var, servers=servers, port=port, scale=scale, mutant=mutant))
 
 
 def _keep(var: Path, verdicts: Sequence[Verdict]) -> None:
@@ -92,6 +99,17 @@ def _keep(var: Path, verdicts: Sequence[Verdict]) -> None:
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     (results / f"{name}.json").write_text(json.dumps([asdict(each) for each in verdicts], indent=1))
     (results / f"{name}.md").write_text(table(verdicts) + "\n")
+
+
+def _shows(name: str, *, var: Path, port: int, servers: Servers) -> bool:
+    """Whether its fault shows a mutant as what it is."""
+    mutant = FAULT_MUTANTS[name]
+    say(f"Mutant {name} in {mutant.fault}: {mutant.says}")
+    verdict = _one(mutant.fault, scale=_SCALE_OF_A_MUTANT, var=var, port=port, servers=servers, mutant=name)
+    shown = {column: getattr(verdict, column) for column in sorted(mutant.shows) if getattr(verdict, column)}
+    told = f"caught, {shown}; the first: {verdict.told()[0]}" if shown else f"NOT CAUGHT: {verdict.told()[:3]}"
+    say(f"Mutant {name}, {verdict.seconds:.0f} s: {told}\n")
+    return bool(shown)
 
 
 def _is_caught(name: str, options: Options, *, var: Path, ports: tuple[int, int], servers: Servers) -> bool:
@@ -125,7 +143,9 @@ def _asked() -> Any:
     parser.add_argument("--minutes", type=float, default=3.0, help="over which releases are asked for (default: 3)")
     parser.add_argument("--every", type=float, default=3.0, help="seconds between two kills (default: 3)")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds to come to rest in quiet (default: 60)")
-    parser.add_argument("--mutants", nargs="*", choices=sorted(MUTANTS), help="plants mistakes: these, or all")
+    parser.add_argument(
+        "--mutants", nargs="*", choices=sorted({*MUTANTS, *FAULT_MUTANTS}), help="plants mistakes: these, or all"
+    )
     parser.add_argument("--var", default="", help="state directory (default: CHAINPAY_VAR)")
     return parser.parse_args()
 

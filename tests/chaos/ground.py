@@ -127,6 +127,6 @@ def _migrate(var: Path) -> None:
 
 def _template() -> str:
     digest = hashlib.sha256()
-    for file in sorted(ROOT.glob("*/migrations/*.py")):
+    for file in sorted([*ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/*/migrations/*.py")]):
         digest.update(file.read_bytes())
     return f"chaos_{digest.hexdigest()[:12]}"

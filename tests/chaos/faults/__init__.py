@@ -15,6 +15,7 @@ NAMES: Final[Mapping[str, str]] = {
     DISK: "no room for PostgreSQL's tables",
     WAL_DISK: "no room for PostgreSQL's write-ahead log",
     "clock": "a host whose clock is a day ahead",
+    "slow-clients": "clients who send a byte a second",
     "migration": "tables changed under traffic",
     "big-body": "bodies of 60 MB, announced and in chunks",
 }

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.chaos.faults import DISK, WAL_DISK, bodies, clocks, full_disk, migrating, servers_lost, workers
+from tests.chaos.faults import DISK, WAL_DISK, bodies, clocks, full_disk, migrating, servers_lost, slow_clients, workers
 from tests.chaos.faults.stage import Stage
 from tests.chaos.faults.verdict import Verdict
 
@@ -15,6 +15,7 @@ FAULTS: Final[Mapping[str, Callable[[Stage], Verdict]]] = {
     DISK: full_disk.made,
     WAL_DISK: full_disk.made,
     "clock": clocks.clock_ahead,
+    "slow-clients": slow_clients.slow_clients,
     "migration": migrating.migrated,
     "big-body": bodies.big_body,
 }

@@ -13,7 +13,7 @@ import psycopg
 from chainpay.embedded.saying import say
 from chainpay.embedded.servers import Servers
 from tests.chaos import fleet, ground, looking
-from tests.chaos.faults import counting
+from tests.chaos.faults import counting, mutants
 from tests.chaos.faults.upstream import Event, Upstream
 from tests.chaos.faults.verdict import Verdict
 from tests.chaos.fleet import Member
@@ -51,10 +51,18 @@ class Stage:
         return max(1, round(usual * self.scale))
 
     def web(self, **environment: str) -> Member:
-        return fleet.web(self.var, self.port, **environment)
+        member = fleet.web(self.var, self.port, **environment, **self._planted)
+        if self.mutant:
+            member.command[-1] = f"{mutants.__name__}:application"
+        return member
 
-    def worker(self, number: int = 1, *words: str, **environment: str) -> Member:
-        return fleet.worker_of(self.var, number, *words, **environment)
+    def worker(self, number: int = 1, **environment: str) -> Member:
+        words = ("--include", mutants.__name__) if self.mutant else ()
+        return fleet.worker_of(self.var, number, *words, **environment, **self._planted)
+
+    @property
+    def _planted(self) -> dict[str, str]:
+        return {mutants.VARIABLE: self.mutant} if self.mutant else {}
 
     def beat(self, number: int = 1) -> Member:
         return fleet.beat(self.var, number)

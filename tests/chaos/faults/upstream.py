@@ -61,11 +61,11 @@ class Upstream:
         self.served_at: list[float] = []
         self.statuses: Counter[int] = Counter()
         self.wrong: list[str] = []
-        self._port, self._source, self._key = port, as_.source, signatures.key_of(as_.source_secret)
+        self.port, self._source, self._key = port, as_.source, signatures.key_of(as_.source_secret)
         self._per_second, self._may_refuse, self._may_break = per_second, may_refuse, may_break
         self._numbers = iter(range(len(events)))
         self._lock = threading.Lock()
-        self._began = 0.0
+        self._began = self._away = 0.0
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(_CALLERS)]
 
     def start(self) -> None:
@@ -80,17 +80,25 @@ class Upstream:
 
     def post_once(self, event: Event) -> Answer:
         """One event, outside of all counts."""
-        return self._sent(_Line(self._port), event)
+        return self._sent(_Line(self.port), event)
 
     @property
     def away(self) -> float:
         """The longest time in which nothing was served, in seconds."""
         with self._lock:
             times = sorted([self._began, *self.served_at])
-        return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)
+        return max([self._away, *(later - earlier for earlier, later in itertools.pairwise(times))])
+
+    def absorb(self, other: "Upstream") -> None:
+        """What another one has seen counts as seen by this one; both are over."""
+        self._away = max(self.away, other.away)
+        self.served_at.clear()
+        self.taken |= other.taken
+        self.statuses += other.statuses
+        self.wrong += other.wrong
 
     def _run(self) -> None:
-        line = _Line(self._port)
+        line = _Line(self.port)
         while True:
             with self._lock:
                 number = next(self._numbers, None)
