@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import django
 import psycopg
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from psycopg import errors
 
 from bench import months
@@ -32,12 +32,13 @@ _TRIES: Final = 50
 
 @dataclass(slots=True)
 class Traffic:
-    """Events received one after the other by a thread of its own; the slowest since it was last asked, in ms."""
+    """Events received one after the other by a thread of its own; the slowest since it was last asked, in seconds."""
 
     inbox: Any
     references: Iterator[str]
     slowest: float = 0.0
     received: int = 0
+    again: int = 0
     trouble: list[DatabaseError] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
@@ -45,18 +46,33 @@ class Traffic:
         """Until it is told to end, or something goes wrong."""
         try:
             for reference in takewhile(lambda _: not self._over.is_set(), self.references):
-                self.slowest = max(self.slowest, self.inbox.receive_one(reference))
-                self.received += 1
+                began = time.monotonic()
+                self._receive(reference)
+                self.slowest, self.received = max(self.slowest, time.monotonic() - began), self.received + 1
         except DatabaseError as trouble:
             self.trouble.append(trouble)
         finally:
             connections.close_all()
 
+    def _receive(self, reference: str) -> None:
+        """A deadlock is tried again, as the inbox does."""
+        from settlements import inbox
+
+        for left in reversed(range(inbox.ATTEMPTS)):
+            try:
+                self.inbox.receive_one(reference)
+            except OperationalError as trouble:
+                if not left or not inbox.is_conflict(trouble):
+                    raise
+                self.again += 1
+            else:
+                return
+
     def since(self) -> str:
         """How many events came since the last time, and how long the slowest took."""
         time.sleep(2.0)  # the last ones of the step
-        told = f"{self.received} events meanwhile, the slowest {self.slowest:.0f} ms"
-        self.slowest, self.received = 0.0, 0
+        told = f"{self.received} events meanwhile, the slowest {1000 * self.slowest:.0f} ms, {self.again} tried again"
+        self.slowest, self.received, self.again = 0.0, 0, 0
         return told
 
     def end(self) -> None:
@@ -67,8 +83,8 @@ class Traffic:
 def main() -> int:
     """Lays rows, starts the traffic, goes through the steps; 1 when an event was lost or a step is not what it says."""
     parser = argparse.ArgumentParser(prog="python -m bench.adopting", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the three tables in all (default: 1000000)")
-    parser.add_argument("--events", type=int, default=20_000, help="at most, received meanwhile (default: 20000)")
+    parser.add_argument("--rows", type=int, default=300_000, help="of the three tables in all (default: 300000)")
+    parser.add_argument("--events", type=int, default=5_000, help="at most, received meanwhile (default: 5000)")
     words = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
     os.environ.setdefault("CHAINPAY_LOG_LEVEL", "WARNING")
@@ -145,9 +161,11 @@ def _swap(connection: psycopg.Connection[Any], cut: Cut, bound: int) -> float:
     table, old = cut.table, f"{cut.table}_before"
     with connection.transaction():
         connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'".encode())
-        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
-        began = time.monotonic()
         standing = months.made(connection, table)
+        # All that the statements below will want, at once: who waits for one table must not hold another.
+        wanted = [*standing.referenced, table, *(child for child, _, _ in standing.pointing)]
+        connection.execute(f"LOCK TABLE {', '.join(wanted)} IN ACCESS EXCLUSIVE MODE".encode())
+        began = time.monotonic()
         views = months.views(connection)
         for statement in (
             *(f"DROP VIEW reporting.{view}" for view, _ in views),

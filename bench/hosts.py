@@ -150,7 +150,7 @@ def _replica(url: str, var: Path) -> Iterator[str]:
     size = _row(url, "SELECT sum(pg_database_size(oid)) FROM pg_database")[0]
     print(f"replica copied by pg_basebackup in {took:.1f} s, {size / 2**20:.0f} MiB", flush=True)
     try:
-        own.ensure()
+        own._start()  # not `ensure`, which makes database and roles: a replica has those of its primary
         yield urlsplit(url)._replace(query=urlsplit(paths.postgres_url(own.var)).query).geturl()
     finally:
         own.stop()

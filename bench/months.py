@@ -93,6 +93,7 @@ class Made:
     pointing: list[tuple[str, str, str]]
     indexes: list[tuple[str]]
     triggers: list[tuple[str, bool]]
+    referenced: list[str]
     index_names: list[str]
     trigger_names: list[str]
 
@@ -165,6 +166,12 @@ def made(connection: psycopg.Connection[Any], table: str) -> Made:
             connection,
             "SELECT pg_get_triggerdef(oid), tgtype & 32 > 0 FROM pg_trigger"
             " WHERE tgrelid = to_regclass(%s) AND NOT tgisinternal",
+            table,
+        ),
+        referenced=_names(
+            connection,
+            "SELECT DISTINCT confrelid::regclass::text FROM pg_constraint WHERE conrelid = to_regclass(%s)"
+            " AND contype = 'f'",
             table,
         ),
         index_names=_names(
