@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from chainpay.operation import logs
-from settlements import inbox
+from settlements import milestones
 from settlements.api.request_ids import RequestIdFilter
 from settlements.models import ShipmentEvent
 from tests.flows.conftest import Api
@@ -147,8 +147,7 @@ def test_an_event_is_followed_from_the_webhook_to_the_worker_by_its_number(
     token, shipment = live.token(risk="0.10")
     intent = live.intent(token)
     with monkeypatch.context() as broken:
-        broken.setattr(inbox, "create_missing", lambda *_, **__: 1 / 0)
-        broken.setattr(inbox, "_receive_together", lambda arrivals: [None] * len(arrivals), raising=False)
+        broken.setattr(milestones, "process_milestones", lambda **_: 1 / 0)
         answer = live.post(
             "/webhooks/shipment_event",
             {"shipment_id": shipment, "event_type": "POD_CONFIRMED", "occurred_at": "2026-01-05T10:00:00Z"},
