@@ -23,7 +23,7 @@ class Figures:
     def line(self, name: str) -> str:
         """As the report shows it."""
         return (
-            f"{name:<8} {self.events:>6} events  {self.per_second:>7.0f}/s"
+            f"{name:<22} {self.events:>6} events  {self.per_second:>7.0f}/s"
             f"   p50 {self.p50_ms:>6.2f} ms   p99 {self.p99_ms:>6.2f} ms"
             f"   CPU {self.client_cpu_ms:.2f} + {self.database_cpu_ms:.2f} ms"
         )

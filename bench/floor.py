@@ -109,11 +109,11 @@ def lay_out(database_url: str) -> None:
             connection.execute(key)
 
 
-def run(database_url: str, shipments: Sequence[str]) -> Figures:
+def run(database_url: str, shipments: Sequence[str], *, processes: int = PROCESSES, threads: int = THREADS) -> Figures:
     """One event for each of these shipments, by all clients at once."""
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(PROCESSES)
-    parts = [(database_url, shipments[place::PROCESSES], barrier) for place in range(PROCESSES)]
+    barrier = context.Barrier(processes)
+    parts = [(database_url, shipments[place::processes], threads, barrier) for place in range(processes)]
     results: multiprocessing.Queue[list[_Stint]] = context.Queue()
     workers = [context.Process(target=_process, args=(*part, results), daemon=True) for part in parts]
     for worker in workers:
@@ -146,16 +146,20 @@ def _meet(barrier: Barrier) -> None:
 
 
 def _process(
-    database_url: str, shipments: Sequence[str], barrier: Barrier, results: "multiprocessing.Queue[list[_Stint]]"
+    database_url: str,
+    shipments: Sequence[str],
+    threads: int,
+    barrier: Barrier,
+    results: "multiprocessing.Queue[list[_Stint]]",
 ) -> None:
     stints: list[_Stint] = []
-    ready = threading.Barrier(THREADS, action=lambda: _meet(barrier))
-    parts = [shipments[place::THREADS] for place in range(THREADS)]
-    threads = [threading.Thread(target=_client, args=(database_url, part, ready, stints)) for part in parts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    ready = threading.Barrier(threads, action=lambda: _meet(barrier))
+    parts = [shipments[place::threads] for place in range(threads)]
+    clients = [threading.Thread(target=_client, args=(database_url, part, ready, stints)) for part in parts]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
     results.put(stints)
 
 

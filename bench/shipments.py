@@ -24,11 +24,11 @@ from settlements.statuses import RiskTier, ScheduleType
 
 RECIPIENTS = 50
 _BATCH = 2_000
-_SCORE = Decimal("0.15")
+_SCORES = {RiskTier.LOW: Decimal("0.15"), RiskTier.MEDIUM: Decimal("0.50"), RiskTier.HIGH: Decimal("0.81")}
 _AMOUNT = Money(1_000_000, "USD")
 
 
-def prepare(count: int, *, tokens_after: int = 0) -> list[str]:
+def prepare(count: int, *, tier: RiskTier = RiskTier.LOW, tokens_after: int = 0) -> list[str]:
     """Stores this many shipments with their intents; returns their references. Tokens up to that one are there."""
     now = timezone.now()
     payees = [
@@ -38,7 +38,7 @@ def prepare(count: int, *, tokens_after: int = 0) -> list[str]:
     references = [f"BENCH-{place:07}" for place in range(tokens_after, tokens_after + count)]
     for start in range(0, count, _BATCH):
         with transaction.atomic():
-            _store(references[start : start + _BATCH], tokens_after + start, payees, now)
+            _store(references[start : start + _BATCH], tokens_after + start, payees, tier, now)
     return references
 
 
@@ -49,19 +49,19 @@ def source() -> Source:
     return Source(name=name, secret=secret)
 
 
-def bodies(references: Sequence[str]) -> list[bytes]:
-    """One POD message for each shipment."""
-    pod = '{"shipment_id": "%s", "event_type": "POD_CONFIRMED", "occurred_at": "2025-11-07T15:30:00Z"}'
-    return [(pod % reference).encode() for reference in references]
+def bodies(references: Sequence[str], event_type: str = "POD_CONFIRMED") -> list[bytes]:
+    """One message for each shipment."""
+    message = '{"shipment_id": "%s", "event_type": "%s", "occurred_at": "2025-11-07T15:30:00Z"}'
+    return [(message % (reference, event_type)).encode() for reference in references]
 
 
-def _store(references: Sequence[str], start: int, payees: Sequence[int], now: datetime) -> None:
+def _store(references: Sequence[str], start: int, payees: Sequence[int], tier: RiskTier, now: datetime) -> None:
     stored = Shipment.objects.bulk_create(Shipment(shipment_id=reference, created_at=now) for reference in references)
     tokens = FreightToken.objects.bulk_create(
         FreightToken(
             pk=start + place + 1,
             shipment=shipment,
-            risk_score=_SCORE,
+            risk_score=_SCORES[tier],
             recipient_id=payees[place % len(payees)],
             created_at=now,
             updated_at=now,
@@ -75,8 +75,8 @@ def _store(references: Sequence[str], start: int, payees: Sequence[int], now: da
             amount_minor=_AMOUNT.minor,
             currency=_AMOUNT.currency,
             recipient_id=token.recipient_id,
-            risk_score=_SCORE,
-            risk_tier=RiskTier.LOW,
+            risk_score=_SCORES[tier],
+            risk_tier=tier,
             created_by_actor="bench",
             created_at=now,
         )
@@ -85,7 +85,7 @@ def _store(references: Sequence[str], start: int, payees: Sequence[int], now: da
     PaymentSchedule.objects.bulk_create(
         PaymentSchedule(intent=intent, type=ScheduleType.MILESTONE) for intent in intents
     )
-    items = schedules.build(ScheduleType.MILESTONE, tier=RiskTier.LOW, amount=_AMOUNT, custom=())
+    items = schedules.build(ScheduleType.MILESTONE, tier=tier, amount=_AMOUNT, custom=())
     PaymentScheduleItem.objects.bulk_create(
         PaymentScheduleItem(
             intent=intent,

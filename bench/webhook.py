@@ -70,11 +70,11 @@ def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ())
         children.stop_all([process])
 
 
-def run(web: Web, source: Source, bodies: Sequence[bytes]) -> Figures:
-    """Posts each body once, signed by the source, over 8 persistent connections. Raises WrongAnswers."""
+def run(web: Web, source: Source, bodies: Sequence[bytes], *, connections: int = CONNECTIONS) -> Figures:
+    """Posts each body once, signed by the source, over so many persistent connections. Raises WrongAnswers."""
     before = web.cpu_seconds()
     load = subprocess.run(
-        [sys.executable, "-m", "bench.load", str(web.port), str(CONNECTIONS)],
+        [sys.executable, "-m", "bench.load", str(web.port), str(connections)],
         input=b"\n".join([source.name.encode(), source.secret.encode(), *bodies]),
         stdout=subprocess.PIPE,
         timeout=_LOAD_SECONDS,

@@ -34,9 +34,9 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
         timeout=400,
     )
     assert done.returncode == 0, done.stderr
-    assert "Verified: 32 events, each one settlement, booked once, audited once." in done.stdout
+    assert "Verified: 74 events, each one settlement, audited once, and booked once where it paid." in done.stdout
     assert re.search(
-        r"^webhook +24 events +\d+/s +p50 +[\d.]+ ms +p99 +[\d.]+ ms   CPU [\d.]+ \+ [\d.]+ ms$",
+        r"^8 connections +24 events +\d+/s +p50 +[\d.]+ ms +p99 +[\d.]+ ms   CPU [\d.]+ \+ [\d.]+ ms$",
         done.stdout,
         re.MULTILINE,
     )
@@ -46,6 +46,8 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     assert "Verifying the books: 40 audit events" in done.stdout
     for figure in (
         "webhook +throughput, 8 connections +[\\d.,]+ /s",
+        "webhook +throughput, 32 connections +[\\d.,]+ /s",
+        "webhook +p50, 1 connection +[\\d.,]+ ms",
         "review +queue, first page +[\\d.]+ ms +[\\d.]+ to [\\d.]+ +[\\d.]+ ms +[\\d.]+ +median at most 300",
         "exports +CSV over HTTP, COPY as floor +[\\d.]+ s +one round",
         "exports +memory more at the peak +-?[\\d.]+ MiB",
