@@ -68,6 +68,8 @@ class Environment:
     checkpoint_former_keys: list[bytes]
     checkpoint_seconds: int
     checkpoints_dir: Path
+    archives_dir: Path
+    archive_after_days: int
     chainfreight_url: str
     chainfreight_timeout_seconds: int
     idle_minutes: int
@@ -140,6 +142,9 @@ def read(base_dir: Path) -> Environment:
         checkpoint_former_keys=checkpoint_keys.former(env.str("CHAINPAY_CHECKPOINT_FORMER_KEYS", default="")),
         checkpoint_seconds=_integer(env, "CHAINPAY_CHECKPOINT_SECONDS", 3_600, 10, 86_400),
         checkpoints_dir=_private_dir(env, "CHAINPAY_CHECKPOINTS_DIR", var, "checkpoints"),
+        archives_dir=_private_dir(env, "CHAINPAY_ARCHIVES_DIR", var, "archives"),
+        # Longer than any rail can return money; claims over ACH debits and credits may be made for two years.
+        archive_after_days=_integer(env, "CHAINPAY_ARCHIVE_AFTER_DAYS", 800, 400, 36_500),
         chainfreight_url=_service(env, "CHAINFREIGHT_URL"),
         chainfreight_timeout_seconds=_integer(env, "CHAINFREIGHT_TIMEOUT_SECONDS", 3, 1, 30),
         idle_minutes=_integer(env, "CHAINPAY_IDLE_MINUTES", 30, 1, 24 * 60),

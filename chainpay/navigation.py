@@ -146,6 +146,8 @@ SIDEBAR: Final = {
                 _list("Office events", "settlements", "officeevent", "work_history"),
                 _list("Checkpoints", "settlements", "checkpoint", "task"),
                 _list("Chain heads", "settlements", "checkpointhead", "link"),
+                _list("Audit archives", "settlements", "auditarchive", "inventory_2"),
+                _list("Archived chains", "settlements", "archivedchain", "inventory"),
                 _list("Verifications", "settlements", "bookscheck", "rule"),
                 _list("Approvals", "settlements", "approval", "verified_user"),
                 _list("Holds", "settlements", "hold", "front_hand"),

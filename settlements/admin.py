@@ -13,6 +13,7 @@ from rails.admin_pages import BY_CURRENCY, amount, words
 from rails.money import Money
 from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
+from settlements import admin_archives as admin_archives
 from settlements import admin_books_checks as admin_books_checks
 from settlements import admin_checkpoints as admin_checkpoints
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers

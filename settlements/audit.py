@@ -21,6 +21,8 @@ NOTHING_BEFORE = bytes(32)
 # has no gap), not what it says.
 NOTE_ADDED, EVIDENCE_ADDED = "note_added", "evidence_added"
 AMONG_STAFF = frozenset({NOTE_ADDED, EVIDENCE_ADDED})
+# By this a person ends a piece of work that no status tells of: the work list asks for it.
+WORK_CLOSED = "work_closed"
 
 _HEADS = """
     SELECT wanted.id, head.sequence, head.hash FROM unnest(%s::bigint[]) AS wanted (id)

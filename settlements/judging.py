@@ -116,7 +116,7 @@ def close(settlement_id: int, *, kind: WorkKind, about: int, officer: Officer, r
             cursor.execute(_OPEN_WORK[kind], [settlement_id, about])
             if cursor.fetchone()[0] == 0:
                 raise NothingToJudge("This is not as it was on the screen; look at it again.")
-        _note(case, "work_closed", officer, reason, {"kind": kind.value, "about": about}, now)
+        _note(case, audit.WORK_CLOSED, officer, reason, {"kind": kind.value, "about": about}, now)
     return "Marked as dealt with"
 
 

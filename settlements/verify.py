@@ -2,14 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from django.db import connection
+from django.db import connection, transaction
 
+from settlements.archives import beside
 from settlements.verification import (
     accounts,
+    archives,
     attempts,
     books,
     chain,
@@ -34,7 +36,9 @@ from settlements.verification.differences import rows_are_told
 
 Check = tuple[str, Callable[[], int]]
 
+# The first shows the others what was archived.
 CHECKS: tuple[Check, ...] = (
+    ("archived audit events are in their files", archives.check),
     ("audit events are chained", chain.check),
     ("office events are chained", office.check),
     ("checkpoints are signed and their heads stand", checkpoints.check),
@@ -56,7 +60,10 @@ CHECKS: tuple[Check, ...] = (
 )
 
 # What lies outside of the database is compared outside of its snapshot, or what is made meanwhile would be missing.
-BESIDE: tuple[Check, ...] = (("published checkpoints are those stored", copies.check),)
+BESIDE: tuple[Check, ...] = (
+    ("files of audit archives are those on record", archives.strangers),
+    ("published checkpoints are those stored", copies.check),
+)
 
 # How many checks at once: what Python hashes beside what PostgreSQL compares.
 AT_ONCE = 2
@@ -78,10 +85,16 @@ def everything(*, at_once: int = AT_ONCE, progress: Progress = lambda what, rows
     """Runs the checks, so many at once; raises `differences.Difference` at the first row that contradicts another.
 
     First is what the first check in the order of CHECKS finds. All but the copies outside of the database read one
-    snapshot and write nothing, beside a live system. Inside a caller's transaction they see that one, one by one.
+    snapshot and write nothing, beside a live system. Inside a caller's transaction they see that one, one by one; one
+    by one as well where audit events are archived, for no other session sees what is shown beside their table.
     """
+    archived = beside.are_any()
     if connection.in_atomic_block:
-        yield from _each(CHECKS, progress)
+        with transaction.atomic(), beside.shown() if archived else nullcontext():
+            yield from _each(CHECKS, progress)
+    elif archived:
+        with sessions.one_moment(beside.shown()):
+            yield from _each(CHECKS, progress)
     else:
         with sessions.one_moment():
             yield from _each(CHECKS, progress) if at_once < 2 else _at_once(CHECKS, at_once, progress)

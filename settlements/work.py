@@ -9,7 +9,7 @@ from django.db import connection
 
 from rails.base import SettlementProvider
 from rails.money import Money
-from settlements import candidates, next_steps
+from settlements import audit, candidates, next_steps
 from settlements.statuses import SettlementStatus, WorkKind
 
 # What nobody need look at before: an answer takes seconds, a file rail answers when it hands over.
@@ -18,9 +18,10 @@ WAITING_AFTER_MINUTES: Final = 2
 # For information only: it goes on by itself.
 INFORMATION: Final = frozenset({WorkKind.UNANSWERED, WorkKind.WAITING})
 
-_CLOSED = """NOT EXISTS (
-    SELECT 1 FROM settlements_auditevent done WHERE done.settlement_id = a.milestone_id AND done.action = 'work_closed'
-      AND done.data->>'kind' = '{kind}' AND (done.data->>'about')::bigint >= {about})"""
+_CLOSED = f"""NOT EXISTS (
+    SELECT 1 FROM settlements_auditevent done WHERE done.settlement_id = a.milestone_id
+      AND done.action = '{audit.WORK_CLOSED}' AND done.data->>'kind' = '{{kind}}'
+      AND (done.data->>'about')::bigint >= {{about}})"""
 # Per piece of work: kind, settlement, last attempt, since when, the provider's last words, what closing it is about.
 _FOR_PEOPLE = f"""
     SELECT s.status AS kind, s.id AS settlement_id, a.id AS attempt_id,
@@ -89,13 +90,14 @@ _BY_ITSELF = f"""
     LEFT JOIN rails_railswitch w ON w.rail = a.provider
     WHERE a.state = 'PREPARED' AND a.prepared_at < now() - interval '{WAITING_AFTER_MINUTES} minutes'
 """
+ALL: Final = f"{_FOR_PEOPLE} UNION ALL {_BY_ITSELF}"
 # How many pieces of work wait for people; by partial indexes alone.
 COUNT: Final = f"(SELECT count(*) FROM ({_FOR_PEOPLE}) work)"
 # How many of each kind, and since when the oldest.
 BY_KIND: Final = f"SELECT kind, count(*), min(since) FROM ({_FOR_PEOPLE}) work GROUP BY kind"
 
 _LIST = f"""
-    WITH work AS ({_FOR_PEOPLE} UNION ALL {_BY_ITSELF})
+    WITH work AS ({ALL})
     SELECT work.kind, s.id, s.intent_id, s.event_type, s.amount_minor, s.currency, s.status, s.rail, s.blocked_reason,
            {candidates.APPROVALS}, s.approvals_required, p.shipment_id, r.id, coalesce(r.recipient_id, ''),
            coalesce(r.name, ''), a.number, a.provider, coalesce(a.returned_minor, 0), work.since, work.words,

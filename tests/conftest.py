@@ -37,6 +37,14 @@ def checkpoints_dir(settings: Settings, tmp_path_factory: pytest.TempPathFactory
     return place
 
 
+@pytest.fixture(autouse=True)
+def archives_dir(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the audit events that one test archives go; made by whoever archives."""
+    place: Path = tmp_path_factory.getbasetemp() / f"archives-{next(_NUMBERS)}"
+    settings.CHAINPAY_ARCHIVES_DIR = place
+    return place
+
+
 @pytest.fixture
 def behind_the_guards(db: None) -> Callable[..., None]:
     """Runs one statement with every trigger and foreign key asleep, as only the database's owner could."""

@@ -54,24 +54,31 @@ class Fsm(Unconditional, pgtrigger.FSM):
 
 def append_only() -> list[pgtrigger.Trigger]:
     """Rows are written once: no update, no delete, no truncate."""
-    return [
-        Protect(name="rows_are_never_updated", operation=pgtrigger.Update),
-        *never_removed(),
-    ]
+    return [never_updated(), *never_removed()]
 
 
 def never_removed() -> list[pgtrigger.Trigger]:
     """Rows stay: no delete, no truncate."""
     return [
         Protect(name="rows_are_never_deleted", operation=pgtrigger.Delete),
-        Guard(
-            name="table_is_never_truncated",
-            level=pgtrigger.Statement,
-            when=pgtrigger.Before,
-            operation=pgtrigger.Truncate,
-            func="RAISE EXCEPTION 'Cannot truncate table %', TG_TABLE_NAME USING ERRCODE = 'check_violation';",
-        ),
+        never_truncated(),
     ]
+
+
+def never_updated() -> pgtrigger.Trigger:
+    """Rows stay as they were written."""
+    return Protect(name="rows_are_never_updated", operation=pgtrigger.Update)
+
+
+def never_truncated() -> pgtrigger.Trigger:
+    """The table is not emptied."""
+    return Guard(
+        name="table_is_never_truncated",
+        level=pgtrigger.Statement,
+        when=pgtrigger.Before,
+        operation=pgtrigger.Truncate,
+        func="RAISE EXCEPTION 'Cannot truncate table %', TG_TABLE_NAME USING ERRCODE = 'check_violation';",
+    )
 
 
 def verdict_decides(column: str, called: str) -> str:

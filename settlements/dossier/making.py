@@ -5,7 +5,7 @@ import io
 import logging
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +15,10 @@ import orjson
 from django.db import connection, transaction
 
 from settlements import office_log
+from settlements.archives import beside, records
+from settlements.archives.files import Damaged
 from settlements.dossier import contents, verify
-from settlements.models import AuditEvent, Checkpoint, CheckpointHead, PaymentIntent
+from settlements.models import AuditArchive, AuditEvent, Checkpoint, CheckpointHead, PaymentIntent
 from settlements.office_log import OfficeAction, OfficeDraft
 from settlements.proof import checkpoints, keys, publishing
 from settlements.proof.tree import Growing, leaf_hash, leaf_text
@@ -68,7 +70,7 @@ def make(intent_id: int, *, by: str, clock: Callable[[], datetime]) -> Dossier:
         if not _is_covered(intent_id):
             checkpoints.make(now=now)
         _publish()
-        with _one_moment():
+        with _one_moment(intent_id):
             if not _is_covered(intent_id):
                 continue
             checkpoint = checkpoints.newest()
@@ -88,15 +90,27 @@ def _publish() -> None:
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
-    """What is read inside is of one moment; inside a caller's transaction, of what that one sees."""
-    if connection.in_atomic_block:
-        yield
-        return
+def _one_moment(intent_id: int) -> Iterator[None]:
+    """What is read inside is of one moment, archived events too; inside a caller's transaction of what that sees."""
+    alone = not connection.in_atomic_block
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
+        if alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        archives = list(AuditArchive.objects.filter(parts__intent=intent_id).order_by("pk"))
+        with beside.shown() if archives else nullcontext():
+            try:
+                for archive in archives:
+                    with records.opened(archive) as lines:
+                        for _ in beside.load(line for line in lines if line.intent_id == intent_id):
+                            pass
+                    beside.settle()
+            except Damaged as damaged:
+                raise Contradicts(f"Its audit events are in audit archive {archive.label}, but {damaged}.") from damaged
+            if alone:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION READ ONLY")
+            yield
 
 
 def _is_covered(intent_id: int) -> bool:

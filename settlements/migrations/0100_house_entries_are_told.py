@@ -93,7 +93,7 @@ def _time(at):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlements", "0080_reconciliation"), ("rails", "0090_lost_files")]
+    dependencies = [("settlements", "0080_reconciliation"), ("rails", "0079_closed_days")]
 
     operations = [
         migrations.RunSQL(ONE_EVENT, "DROP INDEX one_office_event_per_entry"),

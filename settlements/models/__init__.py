@@ -1,6 +1,7 @@
 """The tables of what should be paid, when, and what happened."""
 
 from settlements.models.api_key import ApiKey
+from settlements.models.audit_archive import ArchivedChain, AuditArchive
 from settlements.models.audit_event import AuditEvent
 from settlements.models.books_check import BooksCheck
 from settlements.models.checkpoint import Checkpoint, CheckpointHead
@@ -18,6 +19,8 @@ from settlements.models.subscriber import Delivery, Subscriber, SubscriberSecret
 __all__ = [
     "ApiKey",
     "Approval",
+    "ArchivedChain",
+    "AuditArchive",
     "AuditEvent",
     "BooksCheck",
     "BooksDifference",

@@ -38,7 +38,7 @@ class AuditEvent(models.Model):
             models.Index(fields=["created_at"], condition=Q(to_status="RETURNED"), name="returns_by_time"),
             models.Index(fields=["created_at"], condition=Q(to_status="SETTLED"), name="arrivals_by_time"),
         ]
-        triggers = [*guards.append_only(), guards.AUDIT_CHAIN]
+        triggers = [guards.never_updated(), guards.LEAVES_BY_AN_ARCHIVE, guards.never_truncated(), guards.AUDIT_CHAIN]
 
     def __str__(self) -> str:
         return f"{in_words(self.action)} ({self.intent_id}/{self.sequence})"

@@ -13,6 +13,8 @@ from rails.base import SettlementProvider
 from rails.models.guards import Guard
 from rails.models.guards import append_only as append_only
 from rails.models.guards import never_removed as never_removed
+from rails.models.guards import never_truncated as never_truncated
+from rails.models.guards import never_updated as never_updated
 
 METHODS = [provider.method for provider in SettlementProvider]
 
@@ -77,6 +79,28 @@ AUDIT_CHAIN = Guard(
             {refuse("an audit event carries the hash of the one before it")}
         END IF;
         RETURN NEW;
+    """,
+)
+
+# Removes what the record of an archive names, a few chains at a time; the migration has it.
+REMOVES_WHAT_IS_ARCHIVED = "settlements_remove_archived(bigint,bigint,integer)"
+# An audit event leaves the table by that function alone, and only if an archive has it and a later one of its chain
+# stays. The context is the stack of functions under way, which no setting changes.
+LEAVES_BY_AN_ARCHIVE = Guard(
+    name="rows_leave_by_an_archive",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Delete,
+    declare=[("under_way", "text")],
+    func=f"""
+        GET DIAGNOSTICS under_way = PG_CONTEXT;
+        IF strpos(under_way, '{REMOVES_WHAT_IS_ARCHIVED}') = 0 OR NOT EXISTS (
+                SELECT 1 FROM settlements_archivedchain c JOIN settlements_auditarchive a ON a.id = c.archive_id
+                WHERE c.intent_id = OLD.intent_id AND c.first_sequence <= OLD.sequence
+                  AND c.last_sequence > OLD.sequence) THEN
+            RAISE EXCEPTION 'Cannot delete rows from % table but what an archive has', TG_TABLE_NAME
+                USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN OLD;
     """,
 )
 

@@ -8,7 +8,7 @@ are handed out in the order of the list, and so the first difference is the same
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -74,13 +74,16 @@ class _Board:
 
 
 @contextmanager
-def one_moment() -> Iterator[None]:
-    """A transaction that only reads, as of one moment."""
+def one_moment(beside: AbstractContextManager[None] | None = None) -> Iterator[None]:
+    """A transaction that only reads, as of one moment, once what is to stand `beside` the tables is there."""
     with transaction.atomic():
         with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(_SETTINGS)
-        yield
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        with beside or nullcontext():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION READ ONLY")
+                cursor.execute(_SETTINGS)
+            yield
 
 
 def run(jobs: Sequence[Job], *, sessions: int, tell: Callable[[int, int], None]) -> Generator[Any]:

@@ -88,10 +88,10 @@ def lived_in() -> World:
     return World(approved, reviewed, delayed, cancelled, returned, zero)
 
 
-def verified() -> str:
+def verified(**options: str) -> str:
     """What `verify_books` prints when all is well."""
     out = StringIO()
-    call_command("verify_books", stdout=out)
+    call_command("verify_books", stdout=out, **options)
     return out.getvalue()
 
 

@@ -6,13 +6,22 @@ from django.db import transaction
 
 from rails.base import SettlementProvider
 from rails.money import Money
-from settlements import office_log
+from settlements import intents, office_log
 from settlements.closing import closing
 from settlements.house_entries import book_fee
-from settlements.models import BooksCheck, BooksDifference, Comparison, DifferenceResolution, Export
+from settlements.models import (
+    ArchivedChain,
+    AuditArchive,
+    AuditEvent,
+    BooksCheck,
+    BooksDifference,
+    Comparison,
+    DifferenceResolution,
+    Export,
+)
 from settlements.office_log import OfficeAction, OfficeDraft
 from settlements.proof import checkpoints
-from tests.factories import a_user
+from tests.factories import a_user, an_intent
 
 _PROVEN = [{"check": "audit events are chained", "rows": 2, "seconds": "0.1"}]
 
@@ -78,3 +87,27 @@ def office_rows(now: datetime) -> None:
         expires_at=now,
     )
     assert checkpoints.make(now=now)
+    _an_archive(now)
+
+
+def _an_archive(now: datetime) -> None:
+    intent = an_intent()
+    intents.cancel(intent.pk, reason="mistake", actor="user:ops1", now=now)
+    last = AuditEvent.objects.filter(intent=intent).latest("sequence")
+    with transaction.atomic():
+        ArchivedChain.objects.create(
+            archive_id=1, intent=intent, first_sequence=1, last_sequence=last.sequence, hash=last.hash
+        )
+        AuditArchive.objects.create(
+            id=1,
+            month=now.date().replace(day=1),
+            number=1,
+            file_name=f"audit-{now:%Y-%m}-1.jsonl.gz",
+            sha256="0" * 64,
+            size=2_000,
+            chains=1,
+            events=last.sequence,
+            after_days=800,
+            actor="command:ops",
+            created_at=now,
+        )

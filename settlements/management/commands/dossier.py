@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 from django.utils import timezone
 
+from settlements.archives import files
 from settlements.dossier import making
 from settlements.proof import keys, publishing
 
@@ -20,6 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("intent", type=int, help="the number of the payment intent")
+        parser.add_argument(
+            "--archives", metavar="DIR", default="", help="where archived audit events lie, instead of the setting"
+        )
         parser.add_argument("--output", default="", help="the file to write; it must not be there yet")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,7 +31,8 @@ class Command(BaseCommand):
         if options["output"] and Path(options["output"]).exists():
             raise CommandError(f"{options['output']} is there already.")
         try:
-            dossier = making.make(options["intent"], by="command:dossier", clock=timezone.now)
+            with files.lying_in(Path(options["archives"]).absolute() if options["archives"] else None):
+                dossier = making.make(options["intent"], by="command:dossier", clock=timezone.now)
         except (making.NoSuchIntent, making.KeepsChanging, making.Contradicts) as refused:
             raise CommandError(str(refused)) from refused
         except (making.NotPublished, keys.NoKey, publishing.CopyDiffers) as refused:

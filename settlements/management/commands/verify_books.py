@@ -1,12 +1,14 @@
 """`manage.py verify_books`: proves history and books, or names the first difference and exits 1."""
 
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from settlements import books_checks
+from settlements.archives import files
 from settlements.management import integrations
 from settlements.proof import unsigned
 from settlements.verification import guards
@@ -22,7 +24,10 @@ class Command(BaseCommand):
     requires_migrations_checks = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """`--quiet` for whoever reads the outcome alone; `--times` and `--at-once` for whoever finds it slow."""
+        """`--archives` where they lie elsewhere; `--quiet` tells the outcome alone; the rest is speed."""
+        parser.add_argument(
+            "--archives", metavar="DIR", default="", help="where archived audit events lie, instead of the setting"
+        )
         parser.add_argument("--quiet", action="store_true", help="do not tell on stderr how far it is")
         parser.add_argument("--times", action="store_true", help="tell of each check how many seconds it took")
         parser.add_argument(
@@ -34,9 +39,10 @@ class Command(BaseCommand):
         if options["at_once"] < 1:
             raise CommandError("--at-once: at least 1 check must run at a time.")
         progress: Progress = (lambda what, rows: None) if options["quiet"] else self._progress()
-        check, proven = books_checks.verify_on_record(
-            actor=integrations.actor(), clock=timezone.now, at_once=options["at_once"], progress=progress
-        )
+        with files.lying_in(Path(options["archives"]).absolute() if options["archives"] else None):
+            check, proven = books_checks.verify_on_record(
+                actor=integrations.actor(), clock=timezone.now, at_once=options["at_once"], progress=progress
+            )
         for each in proven:
             took = f" in {each.seconds:.1f} s" if options["times"] else ""
             self.stdout.write(f"{each.count:>10} {each.what}{took}")

@@ -1,0 +1,1 @@
+"""Moving old audit events out of their table into files, by month."""
