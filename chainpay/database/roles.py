@@ -18,7 +18,7 @@ _READ_ONLY: Final = ("django_migrations",)
 
 _TABLES: Final = """
     SELECT c.relname, bool_or(t.tgname LIKE '%rows\\_are\\_never\\_updated%'),
-        bool_or(t.tgname LIKE '%rows\\_are\\_never\\_deleted%')
+        bool_or(t.tgname ~ 'rows_(are_never_deleted|leave_by_an_archive)')
     FROM pg_class c LEFT JOIN pg_trigger t ON t.tgrelid = c.oid
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') GROUP BY c.relname ORDER BY c.relname
 """
@@ -34,7 +34,7 @@ _BEYOND: Final = """
     WHERE o.rolname <> %(role)s AND pg_has_role(%(role)s, o.oid, 'MEMBER')
     UNION ALL
     SELECT format('ownership of %%s', c.oid::regclass) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
-    WHERE r.rolname = %(role)s
+    WHERE r.rolname = %(role)s AND c.relkind NOT IN ('t', 'i', 'I')
     UNION ALL
     SELECT format('ownership of the function %%s', p.oid::regprocedure)
     FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
@@ -56,7 +56,8 @@ _BEYOND: Final = """
     UNION ALL
     SELECT format('%%s of %%s, whose rows are never changed so', told.privilege, c.oid::regclass)
     FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid
-    JOIN (VALUES ('UPDATE', '%%rows\\_are\\_never\\_updated%%'), ('DELETE', '%%rows\\_are\\_never\\_deleted%%'))
+    JOIN (VALUES ('UPDATE', '%%rows\\_are\\_never\\_updated%%'), ('DELETE', '%%rows\\_are\\_never\\_deleted%%'),
+        ('DELETE', '%%rows\\_leave\\_by\\_an\\_archive%%'))
         told (privilege, guard) ON t.tgname LIKE told.guard
     WHERE has_table_privilege(%(role)s, c.oid, told.privilege)
     UNION ALL
@@ -124,6 +125,11 @@ def grant(cursor: Cursor, role: str) -> None:
         "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {role}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        # Verifying shows archived audit events beside those in the table, and commits nothing of it.
+        "REVOKE ALL ON ALL TABLES IN SCHEMA archived FROM {role}",
+        "GRANT USAGE ON SCHEMA archived TO {role}",
+        "GRANT SELECT, INSERT, DELETE ON archived.readout TO {role}",
+        "GRANT SELECT ON archived.settlements_auditevent TO {role}",
         # The books are verified against the views, too.
         "GRANT USAGE ON SCHEMA reporting TO {role}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA reporting TO {role}",

@@ -9,12 +9,14 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 from django.db.backends.signals import connection_created
+from psycopg import sql
 from psycopg.pq import TransactionStatus
 
 from settlements.api import request_ids
 
 NOBODYS: Final = "chainpay"
 _LONGEST: Final = 63  # bytes that PostgreSQL keeps of a name
+_SET: Final = sql.SQL("SET application_name TO {}")
 _named: ContextVar[bool] = ContextVar("named", default=False)
 
 
@@ -34,13 +36,14 @@ def _watch(*, connection: Any, **_: Any) -> None:
         connection.execute_wrappers.append(_name_first)
 
 
-def _name_first(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+def _name_first(execute: Callable[..., Any], statement: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     connection = context["connection"]
     name = f"{NOBODYS} {request_ids.current()}"[:_LONGEST] if _named.get() else NOBODYS
     if connection.chainpay_name != name:
         raw = connection.connection
         if raw.info.transaction_status is not TransactionStatus.INERROR:
             with connection.wrap_database_errors:
-                raw.execute("SELECT set_config('application_name', %s, false)", [name])
+                # No query: after one the isolation level of a transaction can not be chosen any more.
+                raw.execute(_SET.format(sql.Literal(name)))
             connection.chainpay_name = name
-    return execute(sql, params, many, context)
+    return execute(statement, params, many, context)

@@ -1,40 +1,34 @@
 """Looking at archived audit events as if they had never left: beside their table, under its name.
 
-A view of the transaction's own shows the table and, in a table of its own, what was read out of the files. Its schema
-comes first wherever a table is not called by its schema's name, so every question finds what it found before.
+The schema `archived` has a view of the events' name, which shows the table and what was read out of files. Within the
+block it comes first wherever a table is not called by its schema's name, so every question finds what it found before.
+What is loaded is seen by its transaction alone and never committed. The guards call the events by their schema's name,
+so that nothing shown here is true for them.
 """
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from settlements.archives import files
 from settlements.archives.lines import COLUMNS, Line
 
+# The events' own table, whatever stands beside it.
+TABLE: Final = "public.settlements_auditevent"
 _AT_A_TIME: Final = 2_000
 _ANY: Final = "SELECT EXISTS (SELECT 1 FROM settlements_auditarchive)"
-# The first makes the connection forget what it has planned for the table of this name.
-_BEGIN: Final = (
-    "DROP VIEW IF EXISTS pg_temp.settlements_auditevent",
-    "CREATE TEMPORARY TABLE settlements_fromarchives (LIKE {table} INCLUDING INDEXES) ON COMMIT DROP",
-    "CREATE TEMPORARY VIEW settlements_auditevent AS"
-    " SELECT {columns} FROM {table} UNION ALL SELECT {columns} FROM pg_temp.settlements_fromarchives",
-)
-_END: Final = (
-    "DROP VIEW IF EXISTS pg_temp.settlements_auditevent",
-    "DROP TABLE IF EXISTS pg_temp.settlements_fromarchives",
-)
-_LOAD: Final = f"COPY pg_temp.settlements_fromarchives ({', '.join(COLUMNS)}) FROM STDIN"
-_NOT_REMOVED: Final = """
-    DELETE FROM pg_temp.settlements_fromarchives f USING {table} a
+_LOAD: Final = f"COPY archived.readout ({', '.join(COLUMNS)}) FROM STDIN"
+_NOT_REMOVED: Final = f"""
+    DELETE FROM archived.readout f USING {TABLE} a
     WHERE a.intent_id = f.intent_id AND a.sequence = f.sequence AND (a.id, a.hash) = (f.id, f.hash)
 """
-_TWICE: Final = """
-    SELECT a.intent_id, a.sequence FROM pg_temp.settlements_fromarchives f
-    JOIN {table} a ON a.intent_id = f.intent_id AND a.sequence = f.sequence ORDER BY 1, 2 LIMIT 1
+_TWICE: Final = f"""
+    SELECT a.intent_id, a.sequence FROM archived.readout f
+    JOIN {TABLE} a ON a.intent_id = f.intent_id AND a.sequence = f.sequence ORDER BY 1, 2 LIMIT 1
 """
+_PATH: Final = "SELECT set_config('search_path', %s, true)"
 
 
 def are_any() -> bool:
@@ -45,28 +39,35 @@ def are_any() -> bool:
     return row[0]
 
 
-def table() -> str:
-    """The events' own table by its full name, whatever stands beside it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_schema()")
-        row: tuple[str] = cursor.fetchone()
-    return f"{connection.ops.quote_name(row[0])}.settlements_auditevent"
+@contextmanager
+def shown() -> Iterator[None]:
+    """Within the block the table has what `load` is given too; nothing that is written within it is committed.
+
+    Inside a transaction that may write until the block begins.
+    """
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('search_path')")
+            before: str = cursor.fetchone()[0]
+            # Whoever left anything there is not to be believed.
+            cursor.execute("DELETE FROM archived.readout")
+            cursor.execute(_PATH, ["archived, public"])
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute(_PATH, [before])
+        transaction.set_rollback(True)
 
 
 @contextmanager
-def shown() -> Iterator[None]:
-    """Within the block the table has what `load` is given too; inside a transaction that may write until it begins."""
-    words = {"table": table(), "columns": ", ".join(COLUMNS)}
+def hidden() -> Iterator[None]:
+    """Within the block, inside of `shown` or not, there is the table alone."""
     with connection.cursor() as cursor:
-        for statement in _BEGIN:
-            cursor.execute(statement.format(**words))
+        cursor.execute("SELECT current_setting('search_path')")
+        before: str = cursor.fetchone()[0]
+        cursor.execute(_PATH, ["public"])
     yield
-    # With its transaction it goes in any case, by whichever way that ends; one that only reads could not remove it.
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('transaction_read_only') = 'on'")
-        if not cursor.fetchone()[0]:
-            for statement in _END:
-                cursor.execute(statement)
+        cursor.execute(_PATH, [before])
 
 
 def load(lines: Iterable[Line]) -> Iterator[Line]:
@@ -92,8 +93,8 @@ def settle() -> None:
     Raises files.Damaged where it is not the same.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_NOT_REMOVED.format(table=table()))
-        cursor.execute(_TWICE.format(table=table()))
+        cursor.execute(_NOT_REMOVED)
+        cursor.execute(_TWICE)
         twice = cursor.fetchone()
     if twice:
         raise files.Damaged(f"payment intent {twice[0]}, audit event {twice[1]}: an archive has another than the table")

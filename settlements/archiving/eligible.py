@@ -50,9 +50,9 @@ _REASONS: Final = (
             WHERE a.intent_id = i.id AND a.action IN ('{audit.WORK_CLOSED}', '{audit.EVIDENCE_ADDED}'))""",
     ),
     (
-        "subscribers were told of it",
+        "a message to a subscriber was not made yet",
         """EXISTS (SELECT 1 FROM settlements_milestonesettlement s JOIN settlements_delivery d
-            ON d.settlement_id = s.id WHERE s.intent_id = i.id)""",
+            ON d.settlement_id = s.id WHERE s.intent_id = i.id AND d.payload = '')""",
     ),
 )
 _WHY: Final = " ".join(f"WHEN {condition} THEN '{reason}'" for reason, condition in _REASONS)

@@ -36,12 +36,12 @@ CUT: Guard = Guard(
         IF EXISTS (SELECT 1 FROM settlements_auditarchive a WHERE a.id >= NEW.archive_id) THEN
             {guards.refuse("chains are written before their archive is")}
         END IF;
-        SELECT min(a.sequence) INTO begins FROM settlements_auditevent a WHERE a.intent_id = NEW.intent_id;
+        SELECT min(a.sequence) INTO begins FROM public.settlements_auditevent a WHERE a.intent_id = NEW.intent_id;
         IF begins IS DISTINCT FROM NEW.first_sequence OR begins <> coalesce((
                 SELECT max(c.last_sequence) FROM settlements_archivedchain c WHERE c.intent_id = NEW.intent_id), 1) THEN
             {guards.refuse("a chain is archived from where it begins in the table")}
         END IF;
-        IF NOT EXISTS (SELECT 1 FROM settlements_auditevent a WHERE a.intent_id = NEW.intent_id
+        IF NOT EXISTS (SELECT 1 FROM public.settlements_auditevent a WHERE a.intent_id = NEW.intent_id
                        AND a.sequence = NEW.last_sequence AND a.hash = NEW.hash) THEN
             {guards.refuse("an archived chain ends with an audit event that stays")}
         END IF;

@@ -74,7 +74,7 @@ AUDIT_CHAIN = Guard(
             IF NEW.prev_hash <> decode(repeat('00', 32), 'hex') THEN
                 {refuse("the first audit event of an intent follows nothing")}
             END IF;
-        ELSIF NOT EXISTS (SELECT 1 FROM settlements_auditevent a WHERE a.intent_id = NEW.intent_id
+        ELSIF NOT EXISTS (SELECT 1 FROM public.settlements_auditevent a WHERE a.intent_id = NEW.intent_id
                           AND a.sequence = NEW.sequence - 1 AND a.hash = NEW.prev_hash) THEN
             {refuse("an audit event carries the hash of the one before it")}
         END IF;
@@ -84,8 +84,9 @@ AUDIT_CHAIN = Guard(
 
 # Removes what the record of an archive names, a few chains at a time; the migration has it.
 REMOVES_WHAT_IS_ARCHIVED = "settlements_remove_archived(bigint,bigint,integer)"
-# An audit event leaves the table by that function alone, and only if an archive has it and a later one of its chain
-# stays. The context is the stack of functions under way, which no setting changes.
+# An audit event leaves the table by that function alone, and only if an archive has it, a later one of its chain
+# stays, and no message to a subscriber has still to be made of it. The context is the stack of functions under way,
+# which no setting changes.
 LEAVES_BY_AN_ARCHIVE = Guard(
     name="rows_leave_by_an_archive",
     when=pgtrigger.Before,
@@ -96,7 +97,8 @@ LEAVES_BY_AN_ARCHIVE = Guard(
         IF strpos(under_way, '{REMOVES_WHAT_IS_ARCHIVED}') = 0 OR NOT EXISTS (
                 SELECT 1 FROM settlements_archivedchain c JOIN settlements_auditarchive a ON a.id = c.archive_id
                 WHERE c.intent_id = OLD.intent_id AND c.first_sequence <= OLD.sequence
-                  AND c.last_sequence > OLD.sequence) THEN
+                  AND c.last_sequence > OLD.sequence) OR EXISTS (
+                SELECT 1 FROM settlements_delivery d WHERE d.audit_event_id = OLD.id AND d.payload = '') THEN
             RAISE EXCEPTION 'Cannot delete rows from % table but what an archive has', TG_TABLE_NAME
                 USING ERRCODE = 'check_violation';
         END IF;

@@ -9,7 +9,7 @@ from settlements.models import guards
 from settlements.models.audit_event import AuditEvent
 from settlements.models.settlement import MilestoneSettlement
 from settlements.models.source_guards import ENDS_ONCE, SEALED_ONCE_PER_KEY
-from settlements.models.subscriber_guards import DELIVERY_EDGES, DELIVERY_ROW
+from settlements.models.subscriber_guards import DELIVERY_EDGES, DELIVERY_ROW, DELIVERY_TELLS
 from settlements.statuses import PLATFORM_NEWS, SETTLEMENT_NEWS, TO_SUBSCRIBE, DeliveryState
 from settlements.values import NAME
 
@@ -81,7 +81,7 @@ class SubscriberSecret(models.Model):
 
 class Delivery(models.Model):
     """One message to one subscriber, written with the audit event it tells of; a test message and news of the whole
-    platform tell of none, and the latter have their body from the beginning.
+    platform tell of none, and the latter have their body from the beginning. The event may be in an archive by now.
 
     `payload` is empty until it is prepared, then the body as it is sent ever after. `failures` counts since
     `give_up_at` was set, `attempts` all there were.
@@ -90,7 +90,13 @@ class Delivery(models.Model):
     message_id = models.TextField(unique=True)
     subscriber = models.ForeignKey(Subscriber, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     audit_event = models.ForeignKey(
-        AuditEvent, on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+        AuditEvent,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,  # an event may leave for an archive; DELIVERY_TELLS asks for it when it is told
     )
     settlement = models.ForeignKey(
         MilestoneSettlement, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries"
@@ -143,7 +149,7 @@ class Delivery(models.Model):
             models.Index(fields=["subscriber", "-id"], name="deliveries_of_a_subscriber"),
             models.Index(fields=["state", "-id"], name="deliveries_by_state"),
         ]
-        triggers = [*guards.never_removed(), DELIVERY_EDGES, DELIVERY_ROW]
+        triggers = [*guards.never_removed(), DELIVERY_EDGES, DELIVERY_ROW, DELIVERY_TELLS]
 
     def __str__(self) -> str:
         return f"{in_words(self.event_type)}, message {self.message_id}"

@@ -37,3 +37,17 @@ DELIVERY_ROW = Guard(
         RETURN NEW;
     """,
 )
+
+# After the statement, for the event may be written by the same one.
+DELIVERY_TELLS = Guard(
+    name="message_tells_of_what_happened",
+    when=pgtrigger.After,
+    operation=pgtrigger.Insert,
+    func=f"""
+        IF NEW.audit_event_id IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM public.settlements_auditevent a WHERE a.id = NEW.audit_event_id) THEN
+            {refuse("a message tells of an audit event that happened")}
+        END IF;
+        RETURN NULL;
+    """,
+)

@@ -75,13 +75,14 @@ class _Board:
 
 @contextmanager
 def one_moment(beside: AbstractContextManager[None] | None = None) -> Iterator[None]:
-    """A transaction that only reads, as of one moment, once what is to stand `beside` the tables is there."""
+    """A transaction that only reads, as of one moment; what is shown `beside` the tables is written and not kept."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         with beside or nullcontext():
             with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION READ ONLY")
+                if beside is None:
+                    cursor.execute("SET TRANSACTION READ ONLY")
                 cursor.execute(_SETTINGS)
             yield
 

@@ -130,6 +130,13 @@ _RULES = [
         """,
     ),
     Rule(
+        "message {0} to a subscriber: there is no audit event with the id {1}, of which it tells",
+        """
+        SELECT d.message_id, d.audit_event_id FROM settlements_delivery d WHERE d.audit_event_id IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM settlements_auditevent a WHERE a.id = d.audit_event_id) ORDER BY d.id
+        """,
+    ),
+    Rule(
         "settlement {0}: there is no intent {1}",
         """
         SELECT s.id, s.intent_id FROM settlements_milestonesettlement s WHERE NOT EXISTS (

@@ -59,5 +59,5 @@ def check() -> int:
         missing = cursor.fetchone()
     if missing:
         raise Difference(f"view reporting.{missing[0]}: it does not exist")
-    keep([*_RULES, *(Rule(rule.sentence, rule.broken_by.format(events=beside.table())) for rule in _COUNTED)])
+    keep([*_RULES, *(Rule(rule.sentence, rule.broken_by.format(events=beside.TABLE)) for rule in _COUNTED)])
     return count("reporting.settlements") + count("reporting.journal")

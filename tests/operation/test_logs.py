@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import Client
 
-from chainpay.operation import logs
-from settlements import milestones
+from chainpay.operation import database_names, logs
+from settlements import milestones, verify
 from settlements.api.request_ids import RequestIdFilter
 from settlements.models import ShipmentEvent
 from tests.flows.conftest import Api
@@ -234,3 +235,12 @@ def test_machines_read_the_log_unless_it_is_the_demos(
     assert read(monkeypatch, {"CHAINPAY_LOG_FORMAT": "JSON"}, demo=demo).log_format == "json"
     with pytest.raises(ImproperlyConfigured, match="CHAINPAY_LOG_FORMAT must be json or line"):
         read(monkeypatch, {"CHAINPAY_LOG_FORMAT": "xml"}, demo=demo)
+
+
+def test_a_named_task_can_still_choose_the_isolation_of_its_transactions(live: Api) -> None:
+    def verified() -> list[str]:
+        database_names.name_what_follows(True)
+        connection.close()
+        return [proven.what for proven in verify.everything(at_once=2)]
+
+    assert copy_context().run(verified)

@@ -89,6 +89,7 @@ def test_news_tell_of_an_audit_event_once_and_a_test_message_of_none(
     for wanted, message_id, words in (
         ({}, "a" * 32, "one_message_per_subscriber_and_event"),
         ({"audit_event": "NULL"}, "b" * 32, "news_tell_of_an_audit_event"),
+        ({"audit_event": "9000000000"}, "e" * 32, "a message tells of an audit event that happened"),
         ({"event_type": "'ping'"}, "c" * 32, "news_tell_of_an_audit_event"),
         ({"event_type": "'settlement.exploded'"}, "d" * 32, "news_tell_of_an_audit_event"),
         ({"event_type": "'settlement.settled'"}, "a.b", "message_id_is_one_of_ours"),

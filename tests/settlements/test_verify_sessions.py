@@ -172,7 +172,7 @@ def test_the_command_proves_the_same_however_many_checks_run_at_once(
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "All is proven."
     names = [what for what, _ in (*verify.CHECKS, *verify.BESIDE)]
-    assert [line.partition(" in ")[0].strip().partition(" ")[2] for line in lines[:-1]] == names
+    assert [line.rpartition(" in ")[0].strip().partition(" ")[2] for line in lines[:-1]] == names
     assert all(line.endswith(" s") for line in lines[:-1])
 
 
