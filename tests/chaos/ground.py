@@ -62,7 +62,10 @@ def clean(var: Path, *, tablespace: str = "") -> None:
     from django.db import connections
 
     connections.close_all()
-    shutil.rmtree(var / "checkpoints", ignore_errors=True)  # of what the database before it has held
+    # Of what the database before it has held, and when its beats woke somebody.
+    shutil.rmtree(var / "checkpoints", ignore_errors=True)
+    for timetable in var.glob("beat-*"):
+        timetable.unlink()
     with psycopg.connect(url(var, "postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
         where = f" TABLESPACE {tablespace}" if tablespace else ""

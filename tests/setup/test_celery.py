@@ -8,6 +8,7 @@ from django.conf import settings
 from chainpay.celery import app
 from chainpay.embedded.run import Run, _family
 from chainpay.environment import read
+from chainpay.timetable import Timetable
 
 
 def test_the_sweep_is_woken_as_often_as_the_settings_say() -> None:
@@ -72,3 +73,30 @@ def test_the_workers_of_make_run_take_from_one_queue_each(tmp_path: Path) -> Non
     lines = [child.command for child in _family(Run(settings=environment)) if "worker" in child.command]
     assert sorted(line[line.index("--queues") + 1] for line in lines) == ["celery", "long"]
     assert len({line[line.index("--hostname") + 1] for line in lines}) == 2
+
+
+def test_a_beat_whose_clock_was_a_day_ahead_wakes_again_once_it_is_right(tmp_path: Path) -> None:
+    def beat() -> Timetable:
+        return Timetable(app=app, schedule_filename=str(tmp_path / "beat"))
+
+    wrong, ahead = beat(), app.now() + timedelta(days=1)
+    for entry in wrong.schedule.values():
+        entry.last_run_at = ahead
+    wrong.close()
+    right = beat()
+    assert right.schedule.keys() >= app.conf.beat_schedule.keys()
+    assert all(entry.last_run_at <= app.now() for entry in right.schedule.values())
+    right.close()
+
+
+def test_a_beat_remembers_what_it_has_sent(tmp_path: Path) -> None:
+    before, sent = Timetable(app=app, schedule_filename=str(tmp_path / "beat")), app.now() - timedelta(seconds=7)
+    before.schedule["sweep"].last_run_at = sent
+    before.close()
+    after = Timetable(app=app, schedule_filename=str(tmp_path / "beat"))
+    assert after.schedule["sweep"].last_run_at == sent
+    after.close()
+
+
+def test_beat_goes_by_that_timetable() -> None:
+    assert app.conf.beat_scheduler == "chainpay.timetable:Timetable"

@@ -10,7 +10,7 @@ import psycopg
 
 from settlements.statuses import RiskTier
 from tests.chaos import orders
-from tests.chaos.faults.stage import Stage
+from tests.chaos.faults.stage import Stage, do
 from tests.chaos.faults.upstream import Event
 from tests.chaos.faults.verdict import Verdict
 from tests.factories import PICKUP, POD
@@ -46,6 +46,14 @@ def clock_ahead(stage: Stage) -> Verdict:
             early |= _early(stage.database_url)
             time.sleep(_LOOK_SECONDS)
         stage.rest()
+    later = [Event(each, PICKUP) for each in orders.lay(stage.sized(40), orders.Kind(tier=RiskTier.MEDIUM))]
+    afterwards = stage.upstream(later, per_second=_PER_SECOND, may_refuse=False)
+    with stage.running(stage.web(), stage.worker(1), stage.beat(1)):  # its clock is right again, its file is not
+        afterwards.start()
+        do([], afterwards)
+        stage.rest()
+    upstream.absorb(afterwards)
+    events += later
     refused = _refused_by_a_web_server_ahead(stage)
     by_ahead, swept = _swept(stage.database_url)
     wrong = [f"settlement {number} was to be released before its hold was over" for number in sorted(early)]

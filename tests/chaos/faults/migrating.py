@@ -31,6 +31,11 @@ _CHANGES: Final = (
     "ALTER TABLE settlements_shipmentevent DROP COLUMN chaos_note",
     "ALTER TABLE settlements_milestonesettlement DROP COLUMN chaos_note",
     "DROP INDEX CONCURRENTLY chaos_received",
+    "DROP INDEX CONCURRENTLY chaos_amount",
+    "ALTER TABLE settlements_milestonesettlement DROP CONSTRAINT chaos_positive",
+    # verify_books holds the columns against those of the migrations.
+    "ALTER TABLE settlements_auditevent DROP COLUMN chaos_number",
+    "ALTER TABLE rails_journalentry DROP COLUMN chaos_number",
 )
 _READ: Final = "SELECT count(*) FROM settlements_milestonesettlement s JOIN settlements_shipmentevent e ON true LIMIT 1"
 
