@@ -93,7 +93,7 @@ def _post_to_all(ports: Sequence[int], name: str, secret: str, bodies: Sequence[
     """Seconds until every host has answered every message, each the same one. Raises NotOnce for another answer."""
     from bench import load
 
-    requests = load.signed_requests(ports[0], name, secret, bodies)
+    requests = list(load.signed_requests(ports[0], name, secret, bodies))
     began = time.monotonic()
     with ThreadPoolExecutor(len(ports)) as senders:
         outcomes = list(senders.map(lambda port: load.post_all(port, requests, connections=_CONNECTIONS), ports))

@@ -12,9 +12,10 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from settlements import signatures
 
@@ -43,20 +44,22 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def post_all(port: int, requests: Sequence[bytes], *, connections: int) -> Outcome:
+def post_all(port: int, requests: Iterable[bytes], *, connections: int) -> Outcome:
     """Sends each request once, in their order; a connection sends its next one when the last one is answered.
 
+    A request is taken from `requests` as it is sent, so it may be signed then: a signature holds five minutes.
     Raises TimeoutError when the server stops answering.
     """
     waiting = iter(requests)
     outcome = Outcome()
     with selectors.DefaultSelector() as selector:
-        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in range(min(connections, len(requests)))]
+        firsts = list(islice(waiting, connections))
+        lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in firsts]
         for line in lines:
             line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(line.socket, selectors.EVENT_READ, line)
         began = time.monotonic()
-        open_lines = sum(_send(line, next(waiting, None)) for line in lines)
+        open_lines = sum(_send(line, first) for line, first in zip(lines, firsts, strict=True))
         while open_lines:
             ready = selector.select(_PATIENCE_SECONDS)
             if not ready:
@@ -82,14 +85,19 @@ def complete_length(received: bytes) -> int | None:
     return end + len(_HEAD_END) + length
 
 
-def signed_requests(port: int, source: str, secret: str, bodies: Sequence[bytes]) -> list[bytes]:
-    """What goes over the wire: each body as a message of its own, signed now."""
+def signed_requests(
+    port: int, source: str, secret: str, bodies: Iterable[bytes], *, copies: int = 1
+) -> Iterator[bytes]:
+    """What goes over the wire: each body as a message of its own, so often, each copy signed as it is taken."""
     key = signatures.key_of(secret)
-    return [_request(port, source, key, body) for body in bodies]
+    for body in bodies:
+        message_id = f"msg_{uuid.uuid4().hex}"
+        for _ in range(copies):
+            yield _request(port, source, key, message_id, body)
 
 
-def _request(port: int, source: str, key: bytes, body: bytes) -> bytes:
-    message_id, now = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
+def _request(port: int, source: str, key: bytes, message_id: str, body: bytes) -> bytes:
+    now = datetime.now(UTC)
     head = (
         f"POST /webhooks/shipment_event HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nX-Event-Source: {source}\r\nwebhook-id: {message_id}\r\n"
@@ -126,7 +134,7 @@ def main() -> None:
     """Reads, posts, prints."""
     port, connections = (int(word) for word in sys.argv[1:3])
     source, secret, *bodies = sys.stdin.buffer.read().splitlines()
-    requests = signed_requests(port, source.decode(), secret.decode(), bodies)
+    requests = list(signed_requests(port, source.decode(), secret.decode(), bodies))
     outcome = post_all(port, requests, connections=connections)
     json.dump({"elapsed": outcome.elapsed, "latencies": outcome.latencies, "wrong": outcome.wrong[:3]}, sys.stdout)
 

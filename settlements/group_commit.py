@@ -33,7 +33,8 @@ class GroupCommit(Generic[Item, Answer]):
     """Handles items of many threads together; of a process, to be shared by its threads.
 
     `handle` takes a batch and returns an answer for each, in their order, all of them committed; None for one that it
-    has left alone. Of items with the same `key` a batch has one: the next ones wait for the next batch.
+    has left alone. Of items with the same `key` a batch has one and its copies, which are those with the same
+    `content`: the other ones wait for the next batch.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class GroupCommit(Generic[Item, Answer]):
         handle: Callable[[Sequence[Item]], Sequence[Answer | None]],
         *,
         key: Callable[[Item], Hashable],
+        content: Callable[[Item], Hashable],
         most: int,
     ) -> None:
         self._handle = handle
         self._key = key
+        self._content = content
         self._most = most
         self._lock = threading.Lock()
         self._waiting: deque[_Turn[Item, Answer]] = deque()
@@ -98,15 +101,15 @@ class GroupCommit(Generic[Item, Answer]):
 
     def _batch(self, own: _Turn[Item, Answer]) -> list[_Turn[Item, Answer]]:
         """The leader's own and those that wait, the oldest first; those that do not fit go on waiting."""
-        batch, keys, left = [own], {self._key(own.item)}, deque[_Turn[Item, Answer]]()
+        batch, left = [own], deque[_Turn[Item, Answer]]()
+        contents = {self._key(own.item): self._content(own.item)}
         with self._lock:
             for turn in self._waiting:
-                key = self._key(turn.item)
-                if key in keys or len(batch) >= self._most:
-                    left.append(turn)
-                else:
-                    keys.add(key)
+                content = self._content(turn.item)
+                if len(batch) < self._most and contents.setdefault(self._key(turn.item), content) == content:
                     batch.append(turn)
+                else:
+                    left.append(turn)
             self._waiting = left
         return batch
 

@@ -92,7 +92,18 @@ def _receive_together(arrivals: Sequence[_Arrival]) -> list[Receipt | None]:
     return inbox_batch.receive([each.message for each in arrivals], now=max(each.at for each in arrivals))
 
 
-_TOGETHER = GroupCommit(_receive_together, key=lambda arrival: arrival.message.shipment_id, most=inbox_batch.MOST)
+def _content(arrival: _Arrival) -> tuple[Source, str, bytes]:
+    """What copies of one message have in common: who answers for it, its id and its body."""
+    message = arrival.message
+    return message.source, message.message_id, message.body_hash
+
+
+_TOGETHER = GroupCommit(
+    _receive_together,
+    key=lambda arrival: arrival.message.shipment_id,
+    content=_content,
+    most=inbox_batch.MOST,
+)
 
 
 def receive(message: Message, *, now: datetime) -> Receipt:

@@ -22,9 +22,9 @@ def test_every_copy_gets_the_first_answer_and_every_event_pays_once(tmp_path: Pa
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     with webhook.serving(url_of_the_server(), log=tmp_path / "web.log") as web:
-        signed = load.signed_requests(web.port, source.name, source.secret, shipments.bodies(references))
-        copies = [request for request in signed for _ in range(COPIES)]
-        outcome = load.post_all(web.port, copies, connections=COPIES)
+        bodies = shipments.bodies(references)
+        requests = load.signed_requests(web.port, source.name, source.secret, bodies, copies=COPIES)
+        outcome = load.post_all(web.port, requests, connections=COPIES)
     assert outcome.wrong == []
     assert len(outcome.latencies) == EVENTS * COPIES
     assert ShipmentEvent.objects.count() == EVENTS

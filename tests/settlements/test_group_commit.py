@@ -10,6 +10,8 @@ import pytest
 
 from settlements.group_commit import GroupCommit
 
+OWN: dict[str, Any] = {"key": lambda number: number, "content": lambda number: number}
+
 
 @dataclass
 class Desk:
@@ -34,7 +36,7 @@ class Crowd:
 
     def __init__(self, desk: Desk, **options: Any) -> None:
         self.desk = desk
-        self.together = GroupCommit[int, str](desk.handle, **{"key": lambda number: number, "most": 64, **options})
+        self.together = GroupCommit[int, str](desk.handle, **{**OWN, "most": 64, **options})
         self.pool = ThreadPoolExecutor(100)
 
     def come(self, *numbers: int) -> list["Future[str | None]"]:
@@ -95,6 +97,22 @@ def test_a_batch_has_one_of_a_kind(desk: Desk) -> None:
     assert answers(futures) == [f"answer to {number}" for number in range(5)]
     assert all(len({number % 2 for number in batch}) == len(batch) for batch in desk.batches)
     assert sorted(number for batch in desk.batches for number in batch) == list(range(5))
+
+
+def test_copies_come_together_with_the_first_of_them(desk: Desk) -> None:
+    crowd = Crowd(desk, key=lambda number: number % 2)
+    futures = crowd.come(0, 1, 3, 1, 1, 2, 3)
+    desk.go_on.set()
+    assert answers(futures) == [f"answer to {number}" for number in (0, 1, 3, 1, 1, 2, 3)]
+    assert [sorted(batch) for batch in desk.batches] == [[0], [1, 1, 1, 2], [3, 3]]
+
+
+def test_copies_count_towards_the_most(desk: Desk) -> None:
+    crowd = Crowd(desk, most=3)
+    futures = crowd.come(1, 2, 2, 2, 2)
+    desk.go_on.set()
+    assert answers(futures) == [f"answer to {number}" for number in (1, 2, 2, 2, 2)]
+    assert desk.batches == [[1], [2, 2, 2], [2]]
 
 
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, MemoryError, RuntimeError])
