@@ -20,9 +20,17 @@ from compliance.work_cases import Tried
 from rails import destinations
 from rails.destinations import OnRail
 from rails.money import Money
-from settlements import audit, candidates
+from settlements import audit, candidates, queries
 from settlements.locks import SettlementNotFound
-from settlements.models import Approval, AuditEvent, Hold, MilestoneSettlement, PaymentScheduleItem, ShipmentEvent
+from settlements.models import (
+    Approval,
+    ArchivedChain,
+    AuditEvent,
+    Hold,
+    MilestoneSettlement,
+    PaymentScheduleItem,
+    ShipmentEvent,
+)
 from settlements.policy import explained
 from settlements.statuses import LIVE_TOKEN_STATUSES, EventType, Origin, ReleaseStrategy, SettlementStatus
 
@@ -71,6 +79,7 @@ class Review:
     approvals: Sequence[Approval]
     holds: Sequence[Hold]
     history: Sequence[AuditEvent]
+    archived: Sequence[ArchivedChain]
     notes: Sequence[AuditEvent]
     evidence: Sequence[Evidence]
     moments: Sequence[Moment]
@@ -197,6 +206,7 @@ def find(milestone_id: int, *, now: datetime) -> Review:
         ),
         holds=holds,
         history=history,
+        archived=queries.archived(intent.pk),
         notes=list(
             AuditEvent.objects.filter(settlement_id=milestone_id, action=audit.NOTE_ADDED).order_by("-pk")[:MOST_ROWS]
         ),

@@ -13,7 +13,6 @@ from rails.admin_pages import BY_CURRENCY, amount, words
 from rails.money import Money
 from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
-from settlements import admin_archives as admin_archives
 from settlements import admin_books_checks as admin_books_checks
 from settlements import admin_checkpoints as admin_checkpoints
 from settlements import admin_deliveries as admin_deliveries  # and leads to the one of subscribers
@@ -22,6 +21,7 @@ from settlements import admin_exports as admin_exports
 from settlements import admin_inbox as admin_inbox
 from settlements import admin_office as admin_office
 from settlements import admin_reconciliation as admin_reconciliation
+from settlements.admin_archives import ArchivedInline
 from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
 from settlements.admin_dossier import WithDossier
 from settlements.admin_search import ByIntent, ByShipment
@@ -179,6 +179,10 @@ class PaymentIntentAdmin(WithDossier, ByIntent):
     ]  # fmt: skip
     readonly_fields = fields
     inlines = [ItemsOfIntent, SettlementsOfIntent, AuditInline]
+
+    def get_inlines(self, request: HttpRequest, obj: PaymentIntent | None) -> list[Any]:
+        """With its archives where it has any."""
+        return [*self.inlines, ArchivedInline] if obj is not None and obj.archived.exists() else self.inlines
 
 
 @admin.register(PaymentSchedule)

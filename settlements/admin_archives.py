@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 
-from settlements.admin_columns import COLUMNS, SettlementsAdmin
+from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline
 from settlements.models import ArchivedChain, AuditArchive
 
 
@@ -57,6 +57,16 @@ def archive(row: ArchivedChain) -> str:
 def last_hash(row: ArchivedChain) -> str:
     """The hash of the event that stays in the table."""
     return bytes(row.hash).hex()
+
+
+class ArchivedInline(SettlementsInline):
+    """Below an intent: which of its audit events left the table, and for which file."""
+
+    model = ArchivedChain
+    verbose_name_plural = "audit events in archives"
+    fields: ClassVar[Any] = [archive, "first_sequence", "last_sequence"]
+    readonly_fields = fields
+    ordering = ["first_sequence"]
 
 
 @admin.register(ArchivedChain)

@@ -9,7 +9,15 @@ from typing import Any
 from django.db.models import Count, Exists, F, Func, OuterRef, Q, QuerySet, TextField
 
 from rails.money import Money
-from settlements.models import AuditEvent, Hold, MilestoneSettlement, PaymentIntent, PaymentScheduleItem, Shipment
+from settlements.models import (
+    ArchivedChain,
+    AuditEvent,
+    Hold,
+    MilestoneSettlement,
+    PaymentIntent,
+    PaymentScheduleItem,
+    Shipment,
+)
 from settlements.statuses import IntentStatus, RiskTier, SettlementStatus
 
 APPROVED = frozenset({SettlementStatus.APPROVED, SettlementStatus.SETTLED})
@@ -144,8 +152,14 @@ def milestone(settlement_id: int, *, carrier_id: str = "") -> Milestone | None:
 
 
 def history(intent_id: int) -> list[AuditEvent]:
-    """The audit trail of an intent, oldest first."""
+    """The audit trail of an intent, oldest first, but for what `archived` tells of."""
     return list(AuditEvent.objects.filter(intent_id=intent_id).order_by("sequence"))
+
+
+def archived(intent_id: int) -> list[ArchivedChain]:
+    """Which of an intent's audit events lie in which archive, oldest first; the last of each stays in the table too."""
+    parts = ArchivedChain.objects.filter(intent_id=intent_id).select_related("archive")
+    return list(parts.order_by("first_sequence"))
 
 
 def sums(milestones: Iterable[Milestone], currency: str) -> Sums:

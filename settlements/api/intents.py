@@ -191,7 +191,14 @@ class History(Endpoint):
         found(intent_id, self.caller)
         for_staff = not self.caller.carrier_id
         logs = [representations.audit_event(event, for_staff=for_staff) for event in queries.history(intent_id)]
-        return answer({"payment_intent_id": intent_id, "logs": logs, "total_actions": len(logs)})
+        return answer(
+            {
+                "payment_intent_id": intent_id,
+                "logs": logs,
+                "total_actions": logs[-1]["sequence"] if logs else 0,
+                "archived": [representations.archived(part) for part in queries.archived(intent_id)],
+            }
+        )
 
 
 def found(intent_id: int, caller: Caller) -> queries.Intent:

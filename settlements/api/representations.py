@@ -7,7 +7,7 @@ from typing import Any
 from settlements import audit
 from settlements.api.rendering import money, number
 from settlements.lifecycle import NewSettlement
-from settlements.models import AuditEvent
+from settlements.models import ArchivedChain, AuditEvent
 from settlements.policy import explained
 from settlements.queries import Intent, Milestone, ScheduleItem, sums
 from settlements.statuses import ReleaseStrategy, SettlementStatus
@@ -137,6 +137,16 @@ def intent_summary(milestones: Sequence[Milestone], currency: str) -> dict[str, 
         "approved_amount": money(found.approved),
         "settled_amount": money(found.settled),
         "pending_amount": money(found.pending),
+    }
+
+
+def archived(part: ArchivedChain) -> dict[str, Any]:
+    """Where audit events of an intent lie that may have left the table."""
+    return {
+        "file": part.archive.file_name,
+        "sha256": part.archive.sha256,
+        "first_sequence": part.first_sequence,
+        "last_sequence": part.last_sequence,
     }
 
 

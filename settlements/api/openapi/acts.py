@@ -193,15 +193,21 @@ OPERATIONS: Final = (
         id="readHistory",
         tag=TAG,
         summary="Read the audit trail",
-        description="Oldest first; each line carries the hash of the one before.",
+        description="Oldest first; each line carries the hash of the one before. Of a history that ended years ago "
+        "the last line is here; `archived` names the files that have the others, and `total_actions` counts all.",
         scope=Scope.AUDIT_READ,
         parameters=(INTENT_ID,),
         answers=(
             Answer(
                 status=200,
                 says="All lines.",
-                schema=answered(payment_intent_id=identity(), logs=array(ref("AuditEvent")), total_actions=whole()),
-                examples={"history": {"payment_intent_id": 11, "logs": [examples.AUDIT_EVENT], "total_actions": 1}},
+                schema=answered(
+                    payment_intent_id=identity(),
+                    logs=array(ref("AuditEvent")),
+                    total_actions=whole(),
+                    archived=array(ref("ArchivedAuditEvents")),
+                ),
+                examples={"history": examples.HISTORY},
             ),
         ),
         refusals=(IntentNotFound,),

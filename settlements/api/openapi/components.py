@@ -140,6 +140,12 @@ COMPONENTS: Final[dict[str, Schema]] = {
         prev_hash=HASH,
         hash=HASH,
     ),
+    "ArchivedAuditEvents": answered(
+        file=shown("The name of the archive."),
+        sha256=HASH,
+        first_sequence=whole("Of the events in it.", lowest=1),
+        last_sequence=whole("This one is in the database, too.", lowest=2),
+    ),
     "FreightToken": answered(
         freight_token_id=identity(),
         shipment_id=shown(),

@@ -116,6 +116,19 @@ AUDIT_EVENT: Final[dict[str, Any]] = {
     "prev_hash": "1b53623134c0900550e7592e755f408c5529577dc8d77bfb016f16c31aedef40",
     "hash": "2515165d95e17d9c7d286e3c082301a5ad504cc1476baf68e23814d3d091e89e",
 }
+HISTORY: Final[dict[str, Any]] = {
+    "payment_intent_id": 11,
+    "logs": [AUDIT_EVENT],
+    "total_actions": 2,
+    "archived": [
+        {
+            "file": "audit-2024-03-1.jsonl.gz",
+            "sha256": "9f64a747e1b97f131fabb6b447296c9b6f0201e79fb3c5356e6c77e89b6a806a",
+            "first_sequence": 1,
+            "last_sequence": 2,
+        }
+    ],
+}
 TOKEN: Final[dict[str, Any]] = {
     "freight_token_id": 42,
     "shipment_id": "SHIP-42",
