@@ -24,9 +24,8 @@ logger = logging.getLogger(__name__)
 MOST: Final = 64
 
 # Whether the carrier in whose name a message comes may reach the shipment.
-_REACHED = """(carrier = '' OR NOT EXISTS (SELECT 1 FROM settlements_freighttoken t WHERE t.shipment_id = {shipment})
-               OR EXISTS (SELECT 1 FROM settlements_freighttoken t
-                          WHERE t.shipment_id = {shipment} AND t.carrier_id = carrier))"""
+_REACHED = """(carrier = '' OR (SELECT count(*) = 0 OR bool_or(t.carrier_id = carrier)
+                           FROM settlements_freighttoken t WHERE t.shipment_id = {shipment}))"""
 
 # Looks for messages that were stored before, whose answer needs no lock. Of the others it locks the shipments that
 # nobody holds, and stores them. It waits for no shipment, so nothing is held up by one that is busy, and no batch waits
@@ -63,7 +62,7 @@ _STORE = f"""
     UNION ALL
     SELECT reference, event, event_shipment, state, processed_at, settlements_created FROM looked
     WHERE processed_at IS NOT NULL AND event_hash = decode(body_hash, 'hex')
-      AND EXISTS (SELECT 1 FROM settlements_shipment p WHERE p.id = event_shipment AND p.shipment_id = reference)
+      AND reference = (SELECT p.shipment_id FROM settlements_shipment p WHERE p.id = event_shipment)
       AND settlements_source_as_known(event, source, revision, secret)
       AND {_REACHED.format(shipment="event_shipment")}
 """
