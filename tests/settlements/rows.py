@@ -91,7 +91,7 @@ def office_rows(now: datetime) -> None:
 
 
 def _an_archive(now: datetime) -> None:
-    intent = an_intent()
+    intent = an_intent(token__id=99_001)  # the demo has the first ones
     intents.cancel(intent.pk, reason="mistake", actor="user:ops1", now=now)
     last = AuditEvent.objects.filter(intent=intent).latest("sequence")
     with transaction.atomic():
