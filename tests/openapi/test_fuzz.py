@@ -117,7 +117,11 @@ def headers(caller: str, world: dict[str, list[Any]], settings: Any) -> dict[str
 def test_every_answer_is_as_described(case: Any, headers: dict[str, str], world: dict[str, list[Any]]) -> None:
     lead_somewhere(case, world)
     answer = case.call(headers=dict(headers))
-    checks = [*CHECKS, ignored_auth] if "Authorization" in headers else CHECKS
+    checks = [*CHECKS, ignored_auth] if "Authorization" in headers else [*CHECKS]
+    if case.operation.path == "/readyz":
+        # In a test no beat is alive, and 503 says just that.
+        assert answer.status_code < 500 or answer.status_code == 503
+        checks.remove(not_a_server_error)
     case.validate_response(answer, checks=checks, headers=dict(headers))
 
 
