@@ -354,7 +354,7 @@ def test_a_guard_that_sleeps_or_is_gone(world: World) -> None:
     (guard,) = [
         name for name in one(
             "SELECT array_agg(tgname::text) FROM pg_trigger WHERE tgrelid = 'settlements_auditevent'::regclass"
-        ) if "never_deleted" in name
+        ) if "leave_by_an_archive" in name
     ]  # fmt: skip
     table = "table settlements_auditevent"
     assert _found_after(f"ALTER TABLE settlements_auditevent DISABLE TRIGGER {guard}") == (
