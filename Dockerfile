@@ -15,8 +15,8 @@ COPY --from=build /opt/venv /opt/venv
 COPY . .
 # What volumes are mounted over begins as it is here, and belongs to whoever writes there.
 RUN useradd --system --uid 10001 --home-dir /app chainpay \
-    && mkdir -p var checkpoints evidence archives exports ach/outbox ach/inbox wire/outbox wire/inbox \
-    && chown -R chainpay var checkpoints evidence archives exports ach wire
+    && mkdir -p var beat checkpoints evidence archives exports ach/outbox ach/inbox wire/outbox wire/inbox \
+    && chown -R chainpay var beat checkpoints evidence archives exports ach wire
 USER chainpay
 # Neither value outlives this step: collecting static files talks to no database and signs nothing.
 RUN SECRET_KEY=unused DATABASE_URL=postgresql://unused/unused python manage.py collectstatic --noinput

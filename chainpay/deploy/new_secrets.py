@@ -35,10 +35,13 @@ MADE: Final[Mapping[str, Callable[[Path], str]]] = {
 def main(place: Path) -> int:
     """Tells which files it wrote, and never what is in them."""
     place.mkdir(mode=0o700, exist_ok=True)
+    place.chmod(0o700)
     for name, made in MADE.items():
         file = place / name
         try:
             with open(file, "x", opener=lambda path, flags: os.open(path, flags, 0o444)) as new:
+                # Whatever the umask: the containers' users are others.
+                os.fchmod(new.fileno(), 0o444)
                 new.write(made(place))
         except FileExistsError:
             continue

@@ -1,22 +1,29 @@
 """docker-compose.yml says what can run, and offers the settings that the service reads: all of them, and no others."""
 
+import json
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Any, Final
 
 import environ
 import pytest
 import yaml
+from django.urls import reverse
 
 from chainpay import environment
 from chainpay.celery import app
 from chainpay.deploy import new_secrets
+from compliance.uploads import PAGES
+from settlements.api.codes import CODES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
 OURS: Final = {name: service for name, service in SERVICES.items() if service.get("image") == "chainpay"}
 INSTALLING: Final = (ROOT / "docs/installing.md").read_text()
+NGINX: Final = (ROOT / "chainpay/deploy/nginx.conf").read_text()
 
 # The image decides where it writes and on which port it answers; the rest is of the demo and of tests.
 NOT_OFFERED: Final = {"CHAINPAY_DEMO", "CHAINPAY_VAR", "PORT", "STRIPE_API_BASE"}
@@ -111,6 +118,7 @@ def test_a_service_starts_with_what_compose_gives_it(
     assert settings.database_url.startswith("postgresql://chainpay_app:")
     assert settings.ach is not None
     assert settings.wire is not None
+    assert settings.allowed_hosts == ["pay.example.com", "web"]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -135,6 +143,95 @@ def test_files_that_outlive_a_container_lie_on_volumes_of_web_and_worker() -> No
         places = {mount.split(":")[1] for mount in OURS[name]["volumes"]}
         kept = {value for key, value in OURS[name]["environment"].items() if key.endswith("_DIR") and value}
         assert kept <= places
+
+
+def test_archives_are_read_by_web_and_workers_and_written_by_the_owner_of_the_database_alone() -> None:
+    mounts = {
+        name: [mount for mount in service.get("volumes", []) if "/app/archives" in mount]
+        for name, service in OURS.items()
+    }
+    assert mounts.pop("migrate") == ["archives:/app/archives"]
+    assert mounts.pop("beat") == []
+    assert set(map(tuple, mounts.values())) == {("archives:/app/archives:ro",)}
+
+
+def test_beat_keeps_on_a_volume_what_it_woke_when() -> None:
+    words = OURS["beat"]["command"].split()
+    places = [mount.split(":")[1] for mount in OURS["beat"]["volumes"]]
+    assert [str(Path(words[words.index("--schedule") + 1]).parent)] == places
+
+
+def test_what_volumes_are_mounted_over_belongs_to_whoever_writes_there() -> None:
+    (made,), (owned,) = (
+        [set(found.split()) for found in re.findall(words, (ROOT / "Dockerfile").read_text())]
+        for words in (r"mkdir -p (.+) \\\n", r"chown -R chainpay (.+)\n")
+    )
+    assert {place.split("/")[0] for place in made} == owned
+    mounts = [mount.split(":") for service in OURS.values() for mount in service.get("volumes", [])]
+    assert {place.removeprefix("/app/") for _, place, *_ in mounts} <= owned
+
+
+def test_bodies_that_wait_at_the_proxy_take_half_of_its_memory_at_most() -> None:
+    (place,) = SERVICES["nginx"]["tmpfs"]
+    size = re.fullmatch(r"/tmp:size=(\d+)m,mode=1777", place)
+    assert size is not None
+    assert 2 * int(size[1]) <= int(SERVICES["nginx"]["mem_limit"].removesuffix("m"))
+
+
+def test_the_proxy_takes_large_bodies_where_files_are_posted_and_nowhere_else() -> None:
+    large = re.findall(
+        r'location ~ "(\S+)" \{\s+client_max_body_size 12m;\s+limit_conn addresses 64;\s+limit_conn uploads 4;', NGINX
+    )
+    assert len(large) == 1
+    assert NGINX.count("client_max_body_size") == 2
+    assert "\n    client_max_body_size 128k;\n" in NGINX
+    for page in PAGES:
+        address = reverse(f"admin:{page}", args=[12] if "reviewqueue" in page else [])
+        assert re.search(large[0], address), address
+    assert not re.search(large[0], "/webhooks/shipment_event")
+    assert not re.search(large[0], "/admin/compliance/reviewqueue/12/evidence/3/")
+
+
+def test_the_proxy_takes_the_largest_evidence_that_is_allowed_without_a_setting(settings: Any) -> None:
+    assert settings.CHAINPAY_EVIDENCE_MAX_BYTES + 1024 * 1024 <= 12 * 1024 * 1024
+
+
+@pytest.mark.parametrize("address", ["/metrics", "/readyz"])
+def test_what_is_for_the_inside_alone_is_not_passed_on(address: str) -> None:
+    assert re.search(rf"location = {address} {{\s+return 404;\s+}}", NGINX)
+
+
+def test_the_proxy_refuses_in_the_shape_of_every_error() -> None:
+    bodies = re.findall(r"return (\d+) '([^']+)';", NGINX)
+    assert len(bodies) == 4
+    for status, body in bodies:
+        told = json.loads(body)
+        assert list(told) == ["code", "detail", "field", "request_id"]
+        assert CODES[told["code"]].status == int(status)
+        assert (told["field"], told["request_id"]) == (None, "$request_id")
+
+
+def test_the_proxy_finds_a_web_server_that_was_made_anew_and_logs_no_query_strings() -> None:
+    assert re.search(r"resolver 127\.0\.0\.11 valid=\ds;", NGINX)
+    assert re.search(r"upstream web {\s+zone web 64k;\s+server web:8003 resolve;", NGINX)
+    (words,) = re.findall(r"log_format short (.+?);", NGINX, re.DOTALL)
+    assert "access_log /dev/stdout short;" in NGINX
+    assert set(re.findall(r"\$(\w+)", words)) == {
+        *("remote_addr", "time_iso8601", "request_method", "uri"),
+        *("status", "body_bytes_sent", "request_time", "sent_http_x_request_id"),
+    }
+
+
+def test_secrets_are_kept_by_their_directory_and_readable_for_containers_whatever_the_umask(tmp_path: Path) -> None:
+    place = tmp_path / "secrets"
+    place.mkdir(mode=0o755)
+    before = os.umask(0o077)
+    try:
+        new_secrets.main(place)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in place.iterdir()} == {0o444}
 
 
 def test_there_is_a_worker_for_each_queue() -> None:
