@@ -40,7 +40,7 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType(
         "method_ambiguous": Code(400, "The body and the query name different payment methods."),
         "metrics_not_open": Code(403, "No `CHAINPAY_METRICS_TOKEN` is set, so `/metrics` answers its own host alone."),
         "method_not_allowed": Code(405, "The address has other methods; see the `Allow` header."),
-        "no_answer": Code(502, "The proxy got no answer, with 504 none in time. It may be done; send the same again."),
+        "no_answer": Code(502, "No answer reached the proxy; 504: in time; 500: it has no room. Send the same again."),
         "not_an_object": Code(400, "The body is JSON, but no object."),
         "not_authenticated": Code(401, "The request came without the key or the signature it needs."),
         "not_found": Code(404, "There is nothing at this address."),

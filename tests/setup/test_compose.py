@@ -204,6 +204,7 @@ def test_what_is_for_the_inside_alone_is_not_passed_on(address: str) -> None:
 def test_the_proxy_refuses_in_the_shape_of_every_error() -> None:
     bodies = re.findall(r"return (\d+) '([^']+)';", NGINX)
     assert len(bodies) == 4
+    assert NGINX.count("error_page 500 502 504 ") == 2
     for status, body in bodies:
         told = json.loads(body)
         assert list(told) == ["code", "detail", "field", "request_id"]
