@@ -6,6 +6,9 @@ from decimal import Decimal
 from django.db import migrations
 from django.utils import timezone
 
+# Nobody books between what is told here and the guard, or that entry would be told of by nobody. Locked first, for who
+# books writes the entry before the event.
+NOBODY_BOOKS = "LOCK TABLE rails_journalentry IN SHARE ROW EXCLUSIVE MODE"
 # Of each entry one event.
 ONE_EVENT = """
 CREATE UNIQUE INDEX one_office_event_per_entry ON settlements_officeevent (((data->>'entry')::bigint))
@@ -36,7 +39,9 @@ _UNTOLD = """
     FROM rails_journalentry e JOIN rails_posting p ON p.entry_id = e.id
     JOIN rails_account debit ON debit.id = p.debit_account_id
     JOIN rails_account credit ON credit.id = p.credit_account_id
-    WHERE e.milestone_id IS NULL ORDER BY e.id
+    WHERE e.milestone_id IS NULL AND NOT EXISTS (
+        SELECT 1 FROM settlements_officeevent o WHERE o.action = 'entry_booked' AND (o.data->>'entry')::bigint = e.id)
+    ORDER BY e.id
 """
 _INSERT = """
     INSERT INTO settlements_officeevent (sequence, action, subject, actor, reason, data, created_at, prev_hash, hash)
@@ -96,6 +101,7 @@ class Migration(migrations.Migration):
     dependencies = [("settlements", "0080_reconciliation"), ("rails", "0079_closed_days")]
 
     operations = [
+        migrations.RunSQL(NOBODY_BOOKS, migrations.RunSQL.noop),
         migrations.RunSQL(ONE_EVENT, "DROP INDEX one_office_event_per_entry"),
         migrations.RunPython(tell, migrations.RunPython.noop),
         migrations.RunSQL(IS_TOLD, NOT_TOLD),

@@ -25,12 +25,18 @@ _OBJECTS: Final = r"""
         SELECT c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence FROM pg_class c
         WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
           AND c.relname ~ %s
+        UNION ALL
+        SELECT c.oid, n.nspname || '.' || c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity,
+               c.relpersistence
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'archived' AND c.relkind IN ('r', 'p', 'f', 'm')
     ), objects (kind, name, words) AS (
-        SELECT 'function', p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+        SELECT 'function', CASE n.nspname WHEN 'archived' THEN 'archived.' ELSE '' END || p.proname || '('
+                           || pg_get_function_identity_arguments(p.oid) || ')',
                concat_ws(E'\n', l.lanname, p.prorettype::regtype, p.provolatile, p.prosecdef, p.proisstrict,
                          p.proconfig::text, p.prosrc)
-        FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
-        WHERE p.pronamespace = current_schema()::regnamespace AND p.prokind = 'f' AND NOT EXISTS (
+        FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname IN (current_schema(), 'archived') AND p.prokind = 'f' AND NOT EXISTS (
             SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
         UNION ALL
         SELECT 'guard', ours.relname || '.' || t.tgname, pg_get_triggerdef(t.oid)
@@ -62,7 +68,7 @@ _OBJECTS: Final = r"""
         UNION ALL
         SELECT 'view', n.nspname || '.' || v.relname, pg_get_viewdef(v.oid)
         FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace
-        WHERE n.nspname = 'reporting' AND v.relkind = 'v'
+        WHERE n.nspname IN ('archived', 'reporting') AND v.relkind = 'v'
     )
     SELECT kind, name, encode(sha256(convert_to(
         replace(words, quote_ident(current_schema()) || '.', ''), 'UTF8')), 'hex')

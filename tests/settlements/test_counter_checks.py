@@ -364,6 +364,42 @@ def test_a_guard_that_sleeps_or_is_gone(world: World) -> None:
     assert _found_after(f"DROP TRIGGER {guard} ON settlements_auditevent") == f"{table}: its guard {guard} is gone"
 
 
+def test_what_archives_are_looked_at_through_is_as_the_migrations_made_it(world: World) -> None:
+    columns = one(
+        "SELECT string_agg(CASE attname WHEN 'reason' THEN 'CASE id WHEN 0 THEN ''forged'' ELSE reason END AS reason'"
+        " ELSE attname END, ', ' ORDER BY attnum) FROM pg_attribute"
+        " WHERE attrelid = 'archived.settlements_auditevent'::regclass"
+    )
+    view = (
+        f"CREATE OR REPLACE VIEW archived.settlements_auditevent AS SELECT {columns} FROM public.settlements_auditevent"
+    )
+    changed, more = "it is not as the migrations made it", "was made by no migration"
+    assert _found_after(view) == f"view archived.settlements_auditevent: {changed}"
+    assert _found_after("CREATE VIEW archived.settlements_hold AS SELECT * FROM public.settlements_hold") == (
+        f"view archived.settlements_hold: it {more}"
+    )
+    assert _found_after("CREATE TABLE archived.rails_posting (LIKE public.rails_posting)") == (
+        f"table archived.rails_posting: one of its columns {more}"
+    )
+    assert _found_after("CREATE FUNCTION archived.lower(text) RETURNS text LANGUAGE sql AS 'SELECT $1'") == (
+        f"function archived.lower(text): it {more}"
+    )
+    trigger = (
+        "CREATE TRIGGER drops BEFORE INSERT ON archived.readout FOR EACH ROW"
+        " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    )
+    assert _found_after(trigger) == f"table archived.readout: its guard drops {more}"
+    assert _found_after(f"{trigger}; ALTER TABLE archived.readout DISABLE TRIGGER drops") == (
+        "table readout: drops is asleep and guards nothing"
+    )
+    assert _found_after("CREATE RULE loses AS ON INSERT TO archived.readout DO INSTEAD NOTHING") == (
+        f"table archived.readout: its rule loses {more}"
+    )
+    assert _found_after("ALTER TABLE archived.readout ALTER reason SET DEFAULT 'forged'") == (
+        "table archived.readout: one of its columns is not as the migrations made it"
+    )
+
+
 def test_a_guard_that_is_there_and_does_nothing(world: World) -> None:
     guard = one(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = 'settlements_auditevent'::regclass AND tgname LIKE '%%updated%%'"
