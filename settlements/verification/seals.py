@@ -45,8 +45,9 @@ def _checked(sequence: int, seal: dict[str, Any], up_to: dict[str, int]) -> int:
     name = f"office event {sequence}"
     if table not in SEALED or not all(_NAME.fullmatch(column) for column in columns):
         raise Difference(f"{name}: it seals {table}, which is nothing that is sealed")
-    if after != up_to.get(table, 0):
-        raise Difference(f"{name}: it seals {table} after id {after}, but the one before it ends at {up_to[table]}")
+    before = up_to.get(table, 0)
+    if after != before:
+        raise Difference(f"{name}: it seals {table} after id {after}, but the one before it ends at {before}")
     up_to[table] = last
     with connection.cursor() as cursor:
         cursor.execute(digest_of(table, columns), [after, last])

@@ -158,6 +158,12 @@ def test_a_seal_that_does_not_go_on_is_named(sealed: None) -> None:
     assert "but the one before it ends at" in again
 
 
+def test_a_first_seal_that_does_not_begin_at_the_beginning_is_named(db: None) -> None:
+    seal = {"table": "rails_posting", "columns": ["id"], "after": 7, "last": 9, "rows": 0, "sha256": ""}
+    with pytest.raises(Difference, match=r"office event 1: it seals rails_posting after id 7, but .* ends at 0"):
+        verification._checked(1, seal, {})
+
+
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_sealed_that_a_transaction_may_still_add_to(caplog: pytest.LogCaptureFixture) -> None:
     """A writer that holds its lock may commit a lower number than the highest there is."""
