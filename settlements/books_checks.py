@@ -128,9 +128,14 @@ def alarm(*, now: datetime) -> Alarm | None:
     for check in standing:
         return Alarm(check=check, late=False)
     latest = BooksCheck.objects.order_by("-finished_at").first()
-    if latest is not None and latest.finished_at < now - _LATE_AFTER:
+    if latest is not None and is_long_ago(latest, now=now):
         return Alarm(check=latest, late=True)
     return None
+
+
+def is_long_ago(check: BooksCheck, *, now: datetime) -> bool:
+    """Whether a run says nothing of today's books any more."""
+    return check.finished_at < now - _LATE_AFTER
 
 
 def _stored(check: BooksCheck) -> BooksCheck:

@@ -8,7 +8,7 @@ from functools import partial
 
 from django.db import connection, transaction
 
-from settlements.archives import beside
+from settlements.archives import beside, records
 from settlements.verification import (
     accounts,
     archives,
@@ -61,8 +61,9 @@ CHECKS: tuple[Check, ...] = (
 
 # What lies outside of the database is compared outside of its snapshot, or what is made meanwhile would be missing.
 BESIDE: tuple[Check, ...] = (
-    ("files of audit archives are those on record", archives.strangers),
     ("published checkpoints are those stored", copies.check),
+    # The last: who archives goes on from a file that this one finds, if all else is proven.
+    (records.STRANGERS, archives.strangers),
 )
 
 # How many checks at once: what Python hashes beside what PostgreSQL compares.
@@ -88,16 +89,18 @@ def everything(*, at_once: int = AT_ONCE, progress: Progress = lambda what, rows
     snapshot and write nothing, beside a live system. Inside a caller's transaction they see that one, one by one; one
     by one as well where audit events are archived, for no other session sees what is shown beside their table.
     """
-    archived = beside.are_any()
     if connection.in_atomic_block:
-        with transaction.atomic(), beside.shown() if archived else nullcontext():
-            yield from _each(CHECKS, progress)
-    elif archived:
-        with sessions.one_moment(beside.shown()):
+        with transaction.atomic(), beside.shown() if beside.are_any() else nullcontext():
             yield from _each(CHECKS, progress)
     else:
         with sessions.one_moment():
-            yield from _each(CHECKS, progress) if at_once < 2 else _at_once(CHECKS, at_once, progress)
+            # Asked within the moment: what is archived first after it is not seen in it.
+            archived = beside.are_any()
+            if not archived:
+                yield from _each(CHECKS, progress) if at_once < 2 else _at_once(CHECKS, at_once, progress)
+        if archived:
+            with sessions.one_moment(beside.shown()):
+                yield from _each(CHECKS, progress)
     yield from _each(BESIDE, progress)
 
 

@@ -13,8 +13,8 @@ from psycopg import sql
 _LOCKED: Final = ("rails_journalentry",)
 # Guards lock single rows of these, whose rows are never updated: PostgreSQL asks for the right to update some column.
 _LOCKED_BY_ROW: Final = ("rails_achentry", "rails_journalentry", "rails_wireentry")
-# What migrations write and the service reads.
-_READ_ONLY: Final = ("django_migrations",)
+# What only the owner writes: by migrations, and by archiving audit events.
+_READ_ONLY: Final = ("django_migrations", "settlements_archivedchain", "settlements_auditarchive")
 
 _TABLES: Final = """
     SELECT c.relname, bool_or(t.tgname LIKE '%rows\\_are\\_never\\_updated%'),

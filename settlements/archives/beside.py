@@ -28,7 +28,12 @@ _TWICE: Final = f"""
     SELECT a.intent_id, a.sequence FROM archived.readout f
     JOIN {TABLE} a ON a.intent_id = f.intent_id AND a.sequence = f.sequence ORDER BY 1, 2 LIMIT 1
 """
+_ONLY_READS: Final = "SELECT current_setting('transaction_read_only') = 'on'"
 _PATH: Final = "SELECT set_config('search_path', %s, true)"
+
+
+class OnlyReads(Exception):
+    """On a database that only reads nothing can be shown beside a table."""
 
 
 def are_any() -> bool:
@@ -43,10 +48,13 @@ def are_any() -> bool:
 def shown() -> Iterator[None]:
     """Within the block the table has what `load` is given too; nothing that is written within it is committed.
 
-    Inside a transaction that may write until the block begins.
+    Inside a transaction that may write until the block begins; else raises OnlyReads.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
+            cursor.execute(_ONLY_READS)
+            if cursor.fetchone()[0]:
+                raise OnlyReads("Archived audit events can not be verified on a database that only reads.")
             cursor.execute("SELECT current_setting('search_path')")
             before: str = cursor.fetchone()[0]
             # Whoever left anything there is not to be believed.
@@ -73,7 +81,7 @@ def hidden() -> Iterator[None]:
 def load(lines: Iterable[Line]) -> Iterator[Line]:
     """Passes the lines of one file on and adds them to what is shown, but for the last of each intent, which stays.
 
-    `settle` follows when all have passed.
+    `settle` follows when those of all files have passed.
     """
     waiting: list[Line] = []
     for line in lines:

@@ -76,11 +76,14 @@ def name_of(month: date, number: int) -> str:
 
 def write(path: Path, month: date, number: int, events: Iterable[bytes]) -> Written:
     """Writes lines of events under another name beside it, to the disk. `put` gives it its own name."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _handed_over(path.parent)
     partly = _partly(path)
     # What broke off may have its own name already, and is not to be written into.
     partly.unlink(missing_ok=True)
     with open(partly, "xb", opener=_private) as raw:
+        _handed_over(partly)
         # Without name and time, so that the same events are the same bytes.
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as compressed:
             compressed.write(_first_line(month, number))
@@ -168,6 +171,13 @@ def _first_line(month: date, number: int) -> bytes:
 
 def _partly(path: Path) -> Path:
     return path.with_name(f".{path.name}.part")
+
+
+def _handed_over(path: Path) -> None:
+    """What root makes belongs to whom its directory belongs: the worker reads it every night, and is not root."""
+    if os.geteuid() == 0:
+        keeper = path.parent.stat()
+        os.chown(path, keeper.st_uid, keeper.st_gid)
 
 
 def _private(name: str, flags: int) -> int:

@@ -15,11 +15,18 @@ from settlements.models import AuditArchive
 
 # The advisory lock of whoever archives; the number means nothing and is nobody else's.
 ALONE: Final = 5_033_164_811
+# The check that looks for files on no record, the last of all.
+STRANGERS: Final = "files of audit archives are those on record"
 _AT_A_TIME: Final = 2_000
 _PARTS: Final = """
     SELECT intent_id, first_sequence, last_sequence, hash FROM settlements_archivedchain
     WHERE archive_id = %s ORDER BY intent_id
 """
+
+
+def stranger(path: Path) -> str:
+    """The difference of a file that no record names; it ends `STRANGERS`."""
+    return f"{path}: no audit archive on record is this file"
 
 
 def path_of(archive: AuditArchive) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -31,6 +32,7 @@ _EVENTS_BETWEEN: Final = 10_000
 _RECORD_PARTS: Final = (
     "COPY settlements_archivedchain (archive_id, intent_id, first_sequence, last_sequence, hash) FROM STDIN"
 )
+_MAY_REMOVE: Final = "SELECT has_function_privilege('settlements_remove_archived(bigint, bigint, integer)', 'EXECUTE')"
 _REMOVE: Final = "SELECT last_intent, removed FROM settlements_remove_archived(%s, %s, %s)"
 
 
@@ -70,6 +72,13 @@ class DaysStillOpen(Refusal):
     kind = Kind.CONFLICT
 
 
+class OwnerRemoves(Refusal):
+    """Audit events are archived as the owner of the tables (DATABASE_OWNER_URL)."""
+
+    code = "owner_removes"
+    kind = Kind.FORBIDDEN
+
+
 class ArchivingUnderWay(Refusal):
     """One run archives at a time."""
 
@@ -94,7 +103,12 @@ class Archived:
 
 
 def may_be_archived(month: date, *, now: datetime) -> None:
-    """Raises TooYoung, DaysStillOpen or BooksNotProven where a month must not be archived."""
+    """Raises OwnerRemoves, TooYoung, DaysStillOpen or BooksNotProven where a month must not be archived."""
+    if not _may_remove():
+        raise OwnerRemoves(
+            "The role of this session may remove no audit event, so nothing is archived: run it with "
+            "DATABASE_OWNER_URL, as the owner of the tables."
+        )
     until, days = eligible.bounds(month)["until"], settings.CHAINPAY_ARCHIVE_AFTER_DAYS
     if until + timedelta(days=days) > now:
         first = (until + timedelta(days=days)).astimezone(UTC)
@@ -109,9 +123,23 @@ def may_be_archived(month: date, *, now: datetime) -> None:
     last_check = BooksCheck.objects.order_by("-started_at", "-pk").first()
     if last_check is None:
         raise BooksNotProven("The books were never verified: run verify_books first.")
+    if _broke_off_before_its_record(month, last_check) and not books_checks.is_long_ago(last_check, now=now):
+        return
     alarm = books_checks.alarm(now=now)
     if alarm is not None or not last_check.is_proven:
         raise BooksNotProven(f"The books are not proven: {alarm.sentence if alarm else last_check.difference}")
+
+
+def _may_remove() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_MAY_REMOVE)
+        row: tuple[bool] = cursor.fetchone()
+    return row[0]
+
+
+def _broke_off_before_its_record(month: date, check: BooksCheck) -> bool:
+    """Whether all is proven but that the file lies there which a run left that broke off; this one goes on from it."""
+    return check.failed_check == records.STRANGERS and check.difference == records.stranger(_next_path(month))
 
 
 def archive(
@@ -170,8 +198,7 @@ def _left(recorded: AuditArchive) -> bool:
 
 
 def _made(month: date, *, actor: str, clock: Callable[[], datetime], progress: Progress) -> AuditArchive | None:
-    number = 1 + AuditArchive.objects.filter(month=month).count()
-    path = files.directory() / files.name_of(month, number)
+    number, path = _next_number(month), _next_path(month)
     # One statement, so one moment.
     with transaction.atomic(), contextlib.closing(_told(month, progress)) as told:
         first = next(told, None)
@@ -186,6 +213,14 @@ def _made(month: date, *, actor: str, clock: Callable[[], datetime], progress: P
         progress(Step.READ_AGAIN, made.events)
     progress(Step.RECORDED, made.events)
     return made
+
+
+def _next_number(month: date) -> int:
+    return 1 + AuditArchive.objects.filter(month=month).count()
+
+
+def _next_path(month: date) -> Path:
+    return files.directory() / files.name_of(month, _next_number(month))
 
 
 def _told(month: date, progress: Progress) -> Generator[bytes, None, None]:

@@ -66,9 +66,14 @@ def check() -> int:
         try:
             with records.opened(archive) as lines:
                 events += records.compare(archive, beside.load(lines))
-            beside.settle()
         except Damaged as damaged:
             raise Difference(f"audit archive {archive.label}: {damaged}") from damaged
+    if events:
+        try:
+            # Once for all of them: each time it goes through everything that was read.
+            beside.settle()
+        except Damaged as damaged:
+            raise Difference(f"audit archives: {damaged}") from damaged
     keep(_ENDS)
     return events
 
@@ -82,6 +87,8 @@ def strangers() -> int:
         found = sorted(name for name in os.listdir(files.directory()) if name.endswith(files.SUFFIX) and name[0] != ".")
     except FileNotFoundError:
         return 0
+    except OSError as trouble:
+        raise Difference(f"{files.directory()} can not be read: {trouble.strerror}") from trouble
     with connection.cursor() as cursor:
         # Who archives holds the lock from before the file has its name until it is on record.
         cursor.execute("SELECT pg_try_advisory_lock_shared(%s)", [records.ALONE])
@@ -93,5 +100,5 @@ def strangers() -> int:
             cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [records.ALONE])
     for name in found:
         if name not in known:
-            raise Difference(f"{files.directory() / name}: no audit archive on record is this file")
+            raise Difference(records.stranger(files.directory() / name))
     return len(found)

@@ -58,7 +58,7 @@ def test_a_dossier_is_of_one_moment_and_on_record_after_it(intent: PaymentIntent
     assert checked(dossier)
     assert OfficeEvent.objects.get().data["sha256"] == dossier.sha256
     assert not connection.in_atomic_block
-    assert [each.what for each in verify.everything()][-1] == "published checkpoints are those stored"
+    assert [each.what for each in verify.everything()][-1] == "files of audit archives are those on record"
 
 
 def test_an_event_between_checkpoint_and_reading_has_the_dossier_begun_again(

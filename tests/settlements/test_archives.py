@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 
 from settlements.archives import files
 from settlements.dossier import making
@@ -165,6 +167,44 @@ def test_events_put_back_into_the_table_otherwise(over: list[PaymentIntent], beh
         over[0].pk,
     )
     assert f"payment intent {over[0].pk}, audit event 1: an archive has another than the table" in difference()
+
+
+def test_a_directory_that_can_not_be_read(
+    over: list[PaymentIntent], archives_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = os.listdir
+
+    def listdir(path: str | Path = ".") -> list[str]:
+        if path == archives_dir:
+            raise PermissionError(13, "Permission denied")
+        return others(path)
+
+    monkeypatch.setattr(os, "listdir", listdir)
+    assert difference() == f"{archives_dir} can not be read: Permission denied"
+
+
+def test_on_a_database_that_only_reads_archives_are_not_verified(over: list[PaymentIntent]) -> None:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+        with pytest.raises(CommandError, match="can not be verified on a database that only reads"):
+            call_command("verify_books", quiet=True)
+        transaction.set_rollback(True)
+
+
+def test_what_root_writes_belongs_to_whoever_the_directory_belongs_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda path, user, group: given.append((Path(path).name, user, group)))
+    keeper = tmp_path.stat()
+    files.write(tmp_path / "archives" / file_of(), MONTH, 1, [b"a line"])
+    owner = (keeper.st_uid, keeper.st_gid)
+    assert given == [("archives", *owner), (f".{file_of()}.part", *owner)]
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    files.write(tmp_path / "archives" / file_of(), MONTH, 1, [b"a line"])
+    assert len(given) == 2
 
 
 def test_archives_that_lie_elsewhere_are_verified_there(over: list[PaymentIntent], archives_dir: Path) -> None:

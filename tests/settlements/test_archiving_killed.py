@@ -1,20 +1,22 @@
 """Archiving that is killed anywhere and run again, twice, or by two at once: nothing is lost and nothing is doubled."""
 
 import threading
-from datetime import UTC, date, datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
 
-from settlements.archives import files, records
+from settlements.archives import beside, files, records
 from settlements.archiving import archiving
-from settlements.archiving.archiving import ArchivingUnderWay, Step
-from settlements.models import AuditArchive, OfficeEvent
+from settlements.archiving.archiving import ArchivingUnderWay, BooksNotProven, Step
+from settlements.models import AuditArchive, BooksCheck, OfficeEvent
+from tests.factories import now
 from tests.rails.killed import killed_before_line
 from tests.settlements.archived import MONTH, a_cancelled_intent, archived, ready, sequences
-from tests.settlements.lived_in import verified
+from tests.settlements.lived_in import difference, verified
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,13 +60,64 @@ def test_broken_off_at_a_step_the_books_are_proven_before_it_is_run_again(
 
     with pytest.raises(KeyboardInterrupt):
         archived(progress=progress)
-    if step not in {Step.NAMED, Step.READ_AGAIN}:  # then a file lies there that is not on record
+    if step in {Step.NAMED, Step.READ_AGAIN}:
+        (path,) = archives_dir.iterdir()
+        assert difference() == f"{path}: no audit archive on record is this file"
+    else:
         assert "All is proven." in verified()
     # At the last step nothing is left to do.
     assert len(archived()) == (step is not Step.REMOVING)
     assert [sequences(intent) for intent in intents] == [[2], [2], [2]]
     assert AuditArchive.objects.count() == 1
     assert "All is proven." in verified()
+
+
+def test_only_its_own_file_off_the_record_and_only_of_late_is_gone_on_from(archives_dir: Path) -> None:
+    a_cancelled_intent()
+    ready()
+    archives_dir.mkdir()
+    own, other = (archives_dir / files.name_of(MONTH, number) for number in (1, 2))
+    own.write_bytes(b"of a run that broke off")
+    assert difference().startswith(f"{own}: ")
+    archiving.may_be_archived(MONTH, now=now())
+    with pytest.raises(BooksNotProven):
+        archiving.may_be_archived(MONTH, now=now() + timedelta(hours=37))
+    with pytest.raises(BooksNotProven):
+        archiving.may_be_archived(date(2024, 1, 1), now=now())
+    own.rename(other)
+    assert difference().startswith(f"{other}: ")
+    with pytest.raises(BooksNotProven):
+        archiving.may_be_archived(MONTH, now=now())
+    BooksCheck.objects.create(
+        actor="test", started_at=now(), finished_at=now(), failed_check="another", difference=f"{own}: it is another"
+    )
+    with pytest.raises(BooksNotProven):
+        archiving.may_be_archived(MONTH, now=now())
+
+
+def test_an_archive_first_recorded_while_a_verification_begins_is_in_its_moment_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_cancelled_intent()
+    ready()
+    asked = beside.are_any
+
+    def meanwhile() -> bool:
+        answer = asked()
+        if not AuditArchive.objects.exists():
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(in_another_session).result(60)
+        return answer
+
+    def in_another_session() -> None:
+        try:
+            archived()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(beside, "are_any", meanwhile)
+    assert " 0 archived audit events are in their files" in verified()
+    assert " 2 archived audit events are in their files" in verified()
 
 
 def test_a_batch_at_a_time_is_removed_and_what_is_left_of_it_later(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """The service verifies what is archived and archives nothing itself; what it shows to itself gets past no guard."""
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, ProgrammingError, connection, transaction
 
 from settlements.models import AuditArchive, AuditEvent
@@ -43,12 +45,28 @@ def test_it_verifies_what_is_archived_and_leaves_nothing_behind(archive: AuditAr
         "TRUNCATE archived.readout",
         "DROP VIEW archived.settlements_auditevent",
         "CREATE TABLE archived.settlements_paymentintent (id bigint)",
+        "INSERT INTO settlements_auditarchive DEFAULT VALUES",
+        "INSERT INTO settlements_archivedchain DEFAULT VALUES",
     ],
 )
 def test_it_removes_no_audit_event_and_shows_nothing_else(archive: AuditArchive, statement: str) -> None:
     with pytest.raises(ProgrammingError) as refusal, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
     assert isinstance(refusal.value.__cause__, psycopg.errors.InsufficientPrivilege)
+
+
+def test_it_is_told_to_archive_as_the_owner_before_anything_is_written(
+    role: str, archives_dir: Path, settings: Any
+) -> None:
+    settings.CHAINPAY_DATABASE_OWNER = None
+    an_intent_that_is_over()
+    ready()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET ROLE {ROLE}")
+    with pytest.raises(CommandError, match="DATABASE_OWNER_URL"):
+        call_command("archive_audit", "2024-02")
+    assert not archives_dir.exists()
+    assert not AuditArchive.objects.exists()
 
 
 def test_no_guard_believes_what_stands_beside_the_table(archive: AuditArchive) -> None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from settlements import books_checks
 from settlements.archives import files
+from settlements.archives.beside import OnlyReads
 from settlements.management import integrations
 from settlements.proof import unsigned
 from settlements.verification import guards
@@ -40,9 +41,12 @@ class Command(BaseCommand):
             raise CommandError("--at-once: at least 1 check must run at a time.")
         progress: Progress = (lambda what, rows: None) if options["quiet"] else self._progress()
         with files.lying_in(Path(options["archives"]).absolute() if options["archives"] else None):
-            check, proven = books_checks.verify_on_record(
-                actor=integrations.actor(), clock=timezone.now, at_once=options["at_once"], progress=progress
-            )
+            try:
+                check, proven = books_checks.verify_on_record(
+                    actor=integrations.actor(), clock=timezone.now, at_once=options["at_once"], progress=progress
+                )
+            except OnlyReads as there:
+                raise CommandError(f"{there} Run it where the database is written.") from there
         for each in proven:
             took = f" in {each.seconds:.1f} s" if options["times"] else ""
             self.stdout.write(f"{each.count:>10} {each.what}{took}")

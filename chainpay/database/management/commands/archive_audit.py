@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -25,9 +24,8 @@ class Command(BaseCommand):
     requires_migrations_checks = True
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The month, as 2024-03."""
+        """The month, as 2024-03. Where files go is a setting alone, for they are looked for there every night."""
         parser.add_argument("month", metavar="MONTH", help="like 2024-03")
-        parser.add_argument("--to", metavar="DIR", default="", help="where the file goes, instead of the setting")
         parser.add_argument("--dry-run", action="store_true", help="tell what would be archived, and write nothing")
 
     def execute(self, *args: Any, **options: Any) -> Any:
@@ -38,7 +36,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """CommandError, and so exit code 1, where the month must not be archived or a file is not as it was."""
         month = _month(options["month"])
-        with files.lying_in(Path(options["to"]).absolute() if options["to"] else None), told_in_a_sentence():
+        with told_in_a_sentence():
             if options["dry_run"]:
                 self._foretell(month)
                 return
