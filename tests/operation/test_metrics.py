@@ -1,5 +1,6 @@
 """What Prometheus is told: real figures of real events, to those alone who may know them."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.flows.conftest import Api
 from tests.operation.conftest import counted, scrape, scraped, value
 
 TOKEN = "a-token-for-prometheus"
+# What a line is worth: a sum of seconds may have any digits.
+_NUMBERS = re.compile(r" [-+.\w]+$", re.M)
 assert celery.app  # tasks are counted once the app is there
 
 
@@ -125,8 +128,9 @@ def test_answers_are_counted_by_route_and_status_never_by_id(live: Api, client: 
     assert value(found, "chainpay_http_requests_total", route="(none)", method="GET", status="404") > 0
     name = "chainpay_http_request_seconds_count"
     assert value(found, name, route="/payment_intents/<id:intent_id>", method="GET") >= before + 1
-    assert "4711" not in str(found)
-    assert "4712" not in str(found)
+    names = _NUMBERS.sub("", client.get("/metrics").content.decode())
+    assert "4711" not in names
+    assert "4712" not in names
 
 
 def test_a_method_nobody_knows_makes_no_figure_of_its_own(client: Client, db: None) -> None:
@@ -209,8 +213,9 @@ def test_no_figure_names_a_recipient_a_shipment_or_a_sum(live: Api, client: Clie
     metrics.database.forget()
     text = client.get("/metrics").content.decode()
     assert scraped(text)["chainpay_shipment_events_total"]
+    named = re.sub(r'route="[^"]*"', "", _NUMBERS.sub("", text))
     for word in (shipment, "7654", "765432", "recipient"):
-        assert word not in text, word
+        assert word not in named, word
 
 
 class TestCounting:
