@@ -189,6 +189,14 @@ DATABASES = {
         "DISABLE_SERVER_SIDE_CURSORS": False,
         "OPTIONS": {
             "application_name": "chainpay",
+            # A database host that is gone without a word is noticed in seconds, not when TCP gives up after a quarter
+            # of an hour; over a local socket these do nothing. What the URL says goes before them.
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
+            "keepalives": 1,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
             **_database_options,
             "server_side_binding": True,
             "prepare_threshold": 5,

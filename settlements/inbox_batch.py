@@ -23,8 +23,9 @@ logger = logging.getLogger(__name__)
 
 MOST: Final = 64
 
-# A plan that is made while a table is empty would read all of it later, until the table is analysed.
-_BY_INDEX = "SET LOCAL enable_seqscan = off"
+# A plan that is made while a table is empty would read all of it later, until the table is analysed. And a batch that
+# takes this long holds up all that wait behind it: its messages go alone then.
+_BOUNDS = "SELECT set_config('enable_seqscan', 'off', true), set_config('statement_timeout', '10s', true)"
 
 # Whether the carrier in whose name a message comes may reach the shipment.
 _REACHED = """(carrier = '' OR (SELECT count(*) = 0 OR bool_or(t.carrier_id = carrier)
@@ -95,7 +96,8 @@ def _receive(messages: Sequence[Message], now: datetime) -> dict[str, Receipt]:
     stored: dict[str, tuple[int, int]] = {}
     receipts: dict[str, Receipt] = {}
     with connection.cursor() as cursor:
-        cursor.execute(_BY_INDEX)
+        cursor.execute(_BOUNDS)
+    with connection.cursor() as cursor:
         cursor.execute(_STORE, [orjson.dumps([_row(message) for message in messages]).decode(), now])
         for reference, event_id, shipment_pk, state, processed_at, created in cursor.fetchall():
             if state is None:

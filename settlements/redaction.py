@@ -33,6 +33,15 @@ _IN_A_URL: Final = re.compile(
     r"|(?P<name>\b[a-z_-]{0,20}(?:password|passwd|secret|token|api[_-]?key|signature|credential)=)[^&\s\"'<>]+",
     re.ASCII | re.IGNORECASE,
 )
+# What PostgreSQL tells of a refused row: its values, among them names and sums. A line feed may be spelled, as repr()
+# does; chained errors follow a blank line.
+_LINE: Final = r"(?:\n[ |]*|\\n)"
+_ROW: Final = re.compile(
+    rf"{_LINE}DETAIL: .*?"
+    rf"(?={_LINE}(?:HINT|CONTEXT|QUERY|LINE [0-9]+): |\n[ |]*\n[ |]*(?:The above|During handling) |\Z)",
+    re.DOTALL,
+)
+_TOLD_BESIDE: Final = re.compile(rf"{_LINE}(?:DETAIL|HINT|CONTEXT|QUERY|LINE [0-9]+): .*", re.DOTALL)
 _TOKEN: Final = re.compile(
     r"""(?P<space>[ \t\r\n]+) | (?P<string>"(?:[^"\\]|\\.)*") | (?P<scalar>[^\s\[\]{}:,"]+) | (?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
@@ -53,6 +62,16 @@ def keys(words: str) -> str:
 def text(words: str) -> str:
     """Plain words without what looks like a secret; account and card numbers keep their last four digits."""
     return _ACCOUNT.sub(_last_four, keys(words))
+
+
+def rows(words: str) -> str:
+    """The words of an error and its traceback without the values of the row that PostgreSQL refused."""
+    return _ROW.sub("", words)
+
+
+def primary(words: str) -> str:
+    """Of the words of a database error the first message alone: no row, hint, statement or place in it."""
+    return _TOLD_BESIDE.sub("", words)
 
 
 def as_received(body: str) -> str:

@@ -77,6 +77,7 @@ def _run(run: Run, *, parent: int | None) -> None:
         say(f"Starting {' and '.join(name for name, wanted in ours.items() if wanted)} under {run.var} ...")
     with servers.used(var=run.var, postgres=settings.embedded_database, redis=settings.embedded_redis) as embedded:
         _prepare(run)
+        _forget_figures(run)
         family = _family(run)
         try:
             for child in family:
@@ -120,6 +121,12 @@ def _prepare(run: Run) -> None:
         if run.settings.demo:
             say("Loading the demo data ...")
             _step(run, "load_demo")
+
+
+def _forget_figures(run: Run) -> None:
+    """What processes of an earlier web server counted: each leaves a file, and every scrape would read them all."""
+    for file in run.settings.operation.metrics_dir.glob("*.db"):
+        file.unlink(missing_ok=True)
 
 
 def _step(run: Run, *words: str) -> None:

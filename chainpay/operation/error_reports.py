@@ -58,7 +58,7 @@ def begin() -> None:
 def redacted(event: Event, hint: Hint) -> Event:
     """What of a report may leave: kinds of error, places in the code, and words without secrets and account numbers."""
     report = cast(dict[str, Any], {name: value for name, value in event.items() if name in _KEPT})
-    report["tags"] = {"request_id": request_ids.current()}
+    report["tags"] = {"request_id": _shown(request_ids.current())}
     for each in (report.get("exception") or {}).get("values") or []:
         each["value"] = _shown(each.get("value"))
         for frame in (each.get("stacktrace") or {}).get("frames") or []:
@@ -81,4 +81,4 @@ def _filled(entry: dict[str, Any]) -> str:
 
 
 def _shown(words: object) -> str:
-    return redaction.text(str(words or ""))[:_LONGEST]
+    return redaction.text(redaction.primary(str(words or "")))[:_LONGEST]

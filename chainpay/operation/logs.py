@@ -16,7 +16,7 @@ from settlements import redaction
 REQUESTS: Final = "chainpay.requests"
 _NUMBERS: Final = re.compile(
     r"\b(?:(?P<event_id>[Ss]hipment event|event_id=)|(?P<milestone_id>milestone settlement|milestone_id=|milestone=))"
-    r" ?(?P<number>[0-9]+)\b",
+    r" ?(?P<number>[0-9]{1,18})\b",
     re.ASCII,
 )
 # What our own code attaches to a record for the machine to read.
@@ -27,7 +27,7 @@ class Redacting(logging.Formatter):
     """What others said comes with warnings, errors and tracebacks: there account numbers go, keys go everywhere."""
 
     def formatException(self, ei: Any) -> str:
-        return redaction.text(super().formatException(ei))
+        return redaction.text(redaction.rows(super().formatException(ei)))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = message_of(record)
@@ -45,7 +45,7 @@ class Json(Redacting):
             "message": message_of(record),
             "request_id": getattr(record, "request_id", "-"),
         }
-        for found in _NUMBERS.finditer(record.getMessage()):
+        for found in _NUMBERS.finditer("" if _of_others(record) else record.getMessage()):
             line.setdefault("event_id" if found["event_id"] else "milestone_id", int(found["number"]))
         for name in _FIELDS:
             if name in record.__dict__:
@@ -53,13 +53,26 @@ class Json(Redacting):
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["traceback"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        try:
+            return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        except orjson.JSONEncodeError:  # half a character, or a number of more than 64 bits
+            return orjson.dumps({name: _whole(value) for name, value in line.items()}).decode()
 
 
 def message_of(record: logging.LogRecord) -> str:
     """The words of a record, without what must not be shown."""
     words = record.getMessage()
-    return redaction.text(words) if record.levelno >= logging.WARNING else redaction.keys(words)
+    return redaction.text(redaction.rows(words)) if record.levelno >= logging.WARNING else redaction.keys(words)
+
+
+def _of_others(record: logging.LogRecord) -> bool:
+    """Whether its words hold what strangers wrote, as Django's do the address that was asked for."""
+    return record.name.partition(".")[0] == "django"
+
+
+def _whole(value: object) -> str:
+    """The words of a value, a question mark for each character that is none."""
+    return str(value).encode(errors="replace").decode()
 
 
 class Refusals(logging.Filter):

@@ -6,6 +6,9 @@ refused events. So these are `degraded`, with 200, unless `?strict=1` asks for a
 """
 
 import logging
+import threading
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -30,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 # Seconds; psycopg rounds shorter waits for a connection up to two.
 TIMEOUT_SECONDS: Final = 2
+KEPT_SECONDS: Final = 1.0
+# How old what is told may be while somebody looks, who may have to wait for database and broker.
+OLDEST_SECONDS: Final = 15.0
 OK: Final = "ok"
 UNREACHABLE: Final = "unreachable"
 UNAPPLIED: Final = "unapplied"
@@ -54,19 +60,58 @@ class Readyz(Endpoint):
     query_parameters = frozenset({"strict"})
 
     def get(self, request: Request) -> HttpResponse:
-        told = database_states()
-        checks = {
-            "database": told.database,
-            "migrations": told.migrations,
-            "broker": broker_state(),
-            "beat": told.beat,
-        }
+        checks = looks.states()
         missing = [name for name, state in checks.items() if state != OK]
         needed = checks.keys() if self.query.flag("strict") else NEEDED
         if not any(name in needed for name in missing):
             return answer({"status": "degraded" if missing else OK, "checks": checks})
         fault = Fault(code="not_ready", detail=f"Not ready: {', '.join(missing)}.")
         return error_answer(fault, status=503, extra={"status": "not_ready", "checks": checks})
+
+
+class _Looks:
+    """The states of everything, looked at by one at a time and kept for a moment: strangers may ask, however often.
+
+    Who comes while another looks is told what was seen last; only without that, or if it is too old, it waits.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: tuple[float, Mapping[str, str]] | None = None
+
+    def states(self) -> Mapping[str, str]:
+        if seen := self._within(KEPT_SECONDS):
+            return seen
+        if not self._lock.acquire(blocking=False):
+            if seen := self._within(OLDEST_SECONDS):
+                return seen
+            self._lock.acquire()
+        try:
+            return self._within(KEPT_SECONDS) or self._look()
+        finally:
+            self._lock.release()
+
+    def forget(self) -> None:
+        """Has the next one look anew."""
+        self._seen = None
+
+    def _within(self, seconds: float) -> Mapping[str, str] | None:
+        seen = self._seen
+        return seen[1] if seen and time.monotonic() - seen[0] < seconds else None
+
+    def _look(self) -> Mapping[str, str]:
+        told = database_states()
+        states = {
+            "database": told.database,
+            "migrations": told.migrations,
+            "broker": broker_state(),
+            "beat": told.beat,
+        }
+        self._seen = time.monotonic(), states
+        return states
+
+
+looks: Final = _Looks()
 
 
 def connect(*, application_name: str) -> psycopg.Connection[tuple[Any, ...]]:

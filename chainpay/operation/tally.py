@@ -2,7 +2,9 @@
 
 Rows of append-only tables are counted by ranges of their ids, a range and its sum in one transaction. Ids are given
 before they are committed, so a range may be counted only when no transaction is left that could still commit into it:
-what is the last row now (`ahead`) is counted up to when every transaction that had begun by then has ended.
+what is the last row now (`ahead`) is counted up to when of those who write to the table nobody is left who had begun by
+then. Whoever writes to a table holds a lock on it from before the id is given to the end; long transactions that write
+elsewhere hold up nothing.
 Nothing of it is on the way of an event; the counters are behind by a run or two of the task.
 """
 
@@ -14,7 +16,7 @@ from typing import Final
 from django.db import connection, transaction
 
 STEP: Final = 200_000
-# A transaction gets its number with its first write, a moment after the id that it writes.
+# What is ahead is asked about anew after this time only.
 _SETTLES_SECONDS: Final = 10
 
 EVENTS: Final = "chainpay_shipment_events"
@@ -98,7 +100,11 @@ _BEGIN: Final = "INSERT INTO operation_countedto (source, last) VALUES (%s, 0) O
 _LOCK: Final = """
     SELECT m.last, m.ahead,
            m.ahead_at <= clock_timestamp() - make_interval(secs => %s)
-           AND pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= m.ahead_xid,
+           AND NOT EXISTS (
+               SELECT 1 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+               WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.relation = m.source::regclass
+                 AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                 AND coalesce(a.xact_start <= m.ahead_at, true)),
            pg_snapshot_xmax(pg_current_snapshot())::text::bigint < m.ahead_xid
     FROM operation_countedto m WHERE m.source = %s FOR UPDATE
 """

@@ -41,6 +41,10 @@ class ExportsBusy(Exception):
     """This process sends as many exports as it may; ask again shortly, or for a file."""
 
 
+class TooSlow(Exception):
+    """The client took nothing for too long, or is not done in time."""
+
+
 class Stream:
     """The CSV in pieces, for a StreamingHttpResponse. Whoever makes one closes it, iterated or not.
 
@@ -64,6 +68,7 @@ class Stream:
         self._told = time.monotonic()
         self._handed_out_at: float | None = None
         self._ended = threading.Event()
+        self._overdue = threading.Event()
         self._snapshot: Snapshot | None = None
         self._pieces = Pieces(())
         _take_a_place()
@@ -91,6 +96,8 @@ class Stream:
         if piece is None:
             raise StopIteration
         if not self._ended.is_set():
+            if self._overdue.is_set():
+                return self._break(TooSlow())
             try:
                 self._piece = self._fetch()
             except Exception as trouble:  # whatever it is: nobody may take a part for the whole
@@ -155,6 +162,7 @@ class Stream:
             now, since = time.monotonic(), self._handed_out_at
             if now - began > LONGEST.total_seconds() or (since and now - since > STALLED.total_seconds()):
                 logger.warning("Export %s: its client takes too long", self.export.pk)
+                self._overdue.set()
                 self._severing.sever()
                 return
 

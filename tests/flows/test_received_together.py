@@ -346,3 +346,23 @@ def _deadlocks() -> int:
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
         row: tuple[int] = cursor.fetchone()
     return row[0]
+
+
+def test_a_batch_that_takes_too_long_gives_way(live: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[str] = []
+    real = milestones.process_milestones
+
+    def noted(**given: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('statement_timeout')")
+            limits.append(cursor.fetchone()[0])
+        return real(**given)
+
+    monkeypatch.setattr(milestones, "process_milestones", noted)
+    shipment = an_intent().shipment
+    limits.clear()
+    assert live.event(shipment.shipment_id, "POD_CONFIRMED")
+    assert limits == ["10s"]
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)

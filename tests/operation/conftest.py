@@ -4,13 +4,14 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from chainpay.operation import metrics, tally, task_runs
+from chainpay.operation import metrics, readiness, tally, task_runs
 from tests.flows.conftest import _demo, api, live, staff
 
 __all__ = ["_demo", "api", "live", "staff"]
@@ -23,6 +24,7 @@ def _anew(settings: Any) -> Iterator[None]:
     """Each test is scraped anew."""
     settings.ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
     metrics.database.forget()
+    readiness.looks.forget()
     yield
     metrics.database.forget()
 
@@ -57,10 +59,9 @@ def beat(*, seconds_ago: float = 0) -> None:
 
 def counted() -> None:
     """Everything that is committed is counted, as if the seconds that ids need to settle had passed."""
-    for _ in range(3):
-        tally.count_all()
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE operation_countedto SET ahead_at = ahead_at - interval '1 minute'")
+    with mock.patch.object(tally, "_SETTLES_SECONDS", 0):
+        for _ in range(3):
+            tally.count_all()
 
 
 def scraped(text: str) -> dict[str, list[tuple[Labels, float]]]:

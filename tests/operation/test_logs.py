@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection
+from django.db import DatabaseError, connection, connections, transaction
 from django.test import Client
 
 from chainpay.operation import database_names, logs
 from settlements import milestones, verify
+from settlements.api import request_ids
 from settlements.api.request_ids import RequestIdFilter
 from settlements.models import ShipmentEvent
 from tests.flows.conftest import Api
@@ -58,6 +59,41 @@ def test_one_line_has_time_level_logger_words_and_request(lines: Lines) -> None:
     assert (line["level"], line["logger"]) == ("INFO", "here")
     assert (line["milestone_id"], line["event_id"]) == (7, 12)
     assert line["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/event_id=17", "/event_id=999999999999999999999"])
+def test_an_address_that_was_asked_for_makes_no_number_of_ours(client: Client, lines: Lines, path: str) -> None:
+    assert client.get(path).status_code == 404
+    assert any(path[:10] in line["message"] for line in lines())
+    assert not any({"event_id", "milestone_id"} & line.keys() for line in lines())
+
+
+def test_half_a_character_and_a_number_too_long_are_told_all_the_same(lines: Lines) -> None:
+    logging.getLogger("here").info("event_id=%s of %s", 10**20, "caf\ud800", extra={"status": 2**70})
+    (line,) = lines()
+    assert line["message"] == f"event_id={10**20} of caf?"
+    assert "event_id" not in line
+
+
+def test_a_refused_row_is_not_repeated_in_a_traceback(lines: Lines, db: None) -> None:
+    try:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "DO $$ BEGIN RAISE 'refused' USING DETAIL = E'Failing row contains (Ada Lovelace,\n 7654).', "
+                    "HINT = 'Ask again.'; END $$"
+                )
+        except DatabaseError as refused:
+            raise ValueError("while it was written") from refused
+    except ValueError as error:
+        logging.getLogger("here").exception("It failed: %s", error.__cause__)
+    (line,) = lines()
+    for words in (line["traceback"], line["message"]):
+        assert "refused" in words
+        assert "Ask again." in words
+        assert "Lovelace" not in words
+        assert "7654" not in words
+    assert "while it was written" in line["traceback"]
 
 
 @pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
@@ -225,6 +261,31 @@ def test_the_database_shows_whose_statements_it_runs_but_for_events(
     live.event(shipment, "IN_TRANSIT")
     names.append(shown())
     assert names == ["chainpay reads-intents", "chainpay"]
+
+
+def test_a_name_that_went_with_its_transaction_is_set_again(transactional_db: None) -> None:
+    def shown() -> str:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('application_name')")
+            return str(cursor.fetchone()[0])
+
+    def named() -> None:
+        connection.close()
+        own = f"chainpay {request_ids.current()}"
+        database_names.name_what_follows(False)
+        with transaction.atomic():
+            assert shown() == "chainpay"
+        database_names.name_what_follows(True)
+        with transaction.atomic():
+            assert shown() == own
+            transaction.set_rollback(True)
+        assert shown() == own
+        database_names.name_what_follows(False)
+        with transaction.atomic():
+            assert shown() == "chainpay"
+        assert vars(connections["default"])["chainpay_name"] == "chainpay", "a commit makes it known"
+
+    copy_context().run(named)
 
 
 @pytest.mark.parametrize(("demo", "format_"), [(True, "line"), (False, "json")])

@@ -251,6 +251,15 @@ class TestCounting:
         assert value(found, "chainpay_shipment_events_total", event_type="DELIVERY_ATTEMPTED") == 1
         assert value(found, "chainpay_shipment_events_total", event_type="IN_TRANSIT") == 1
 
+    def test_a_long_transaction_that_writes_elsewhere_holds_up_nothing(self, live: Api, client: Client) -> None:
+        _, shipment = live.token(risk="0.10")
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("CREATE TABLE written_elsewhere AS SELECT pg_current_xact_id()")
+            live.event(shipment, "IN_TRANSIT")
+            counted()
+            assert value(scrape(client), "chainpay_shipment_events_total", event_type="IN_TRANSIT") == 1
+            other.rollback()
+
     def test_many_rows_are_counted_in_steps(self, live: Api, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tally, "STEP", 2)
         _, shipment = live.token(risk="0.10")

@@ -1,5 +1,7 @@
 """Ready asks everybody and says who is missing; only what nothing can be answered without is a 503."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def told(client: Client, path: str = "/readyz") -> tuple[int, str, dict[str, Any]]:
-    """Status, word, and what is not ok."""
+    """Status, word, and what is not ok, looked at anew."""
+    readiness.looks.forget()
     response = client.get(path)
     body: dict[str, Any] = response.json()
     if response.status_code != 200:
@@ -71,6 +74,44 @@ def test_not_ready_on_an_empty_database(client: Client, monkeypatch: pytest.Monk
     empty = {**parameters, "options": "-c search_path=pg_temp"}
     monkeypatch.setattr(connection, "get_connection_params", lambda: empty)
     assert told(client) == (503, "not_ready", {"migrations": "unapplied", "beat": "unknown"})
+
+
+def test_strangers_who_ask_again_and_again_are_told_what_was_seen(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def broker_state() -> str:
+        looked.append(1)
+        return "ok"
+
+    monkeypatch.setattr(readiness, "broker_state", broker_state)
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 3600)
+    assert {client.get(path).status_code for path in ("/readyz", "/readyz?strict=0", "/readyz")} == {200}
+    assert len(looked) == 1
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0)
+    client.get("/readyz")
+    assert len(looked) == 2
+
+
+def test_while_one_looks_others_are_told_what_was_seen_before(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ends = Event(), Event()
+    client.get("/readyz")
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 0)
+
+    def slow() -> str:
+        begun.set()
+        assert ends.wait(30)
+        return "unreachable"
+
+    monkeypatch.setattr(readiness, "broker_state", slow)
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(readiness.looks.states)
+        assert begun.wait(30)
+        assert client.get("/readyz").json()["checks"]["broker"] == "ok"
+        assert not looking.done()
+        ends.set()
+        assert looking.result(30)["broker"] == "unreachable"
 
 
 def test_a_switch_that_is_neither_on_nor_off_is_refused(client: Client) -> None:

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import io
+from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,9 +14,10 @@ from django.test import Client
 
 from compliance import roles
 from rails.money import EXPONENTS, Money
-from settlements.exports import figures
+from settlements.exports import figures, streaming
 from settlements.exports.columns import major_sql
 from settlements.exports.datasets import KNOWN
+from settlements.exports.severing import Severing
 from settlements.models import AuditEvent, Export, MilestoneSettlement, OfficeEvent
 from tests.factories import platform_source
 from tests.flows.conftest import Api
@@ -110,6 +113,23 @@ def test_both_ends_are_in_the_log_of_the_office(api: Api) -> None:
     assert begun.data["filter"] == "to_status: approved"
     assert done.data["rows"] == AuditEvent.objects.filter(to_status="APPROVED").count() > 0
     assert len(done.data["sha256"]) == 64
+
+
+def test_an_overdue_transfer_that_can_not_be_cut_is_spoilt(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived_in(api)
+    tried = Event()
+    monkeypatch.setattr(streaming, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(streaming, "LONGEST", timedelta(0))
+
+    def in_vain(_: Severing) -> bool:
+        tried.set()
+        return False
+
+    monkeypatch.setattr(Severing, "sever", in_vain)
+    answer = api.send("GET", PATHS["settlements"])
+    assert tried.wait(30)
+    assert b"".join(answer.streaming_content).endswith(streaming.BROKEN_OFF)
+    assert Export.objects.get().state == "FAILED"
 
 
 def test_a_client_that_hangs_up_is_on_record_and_holds_nothing(api: Api) -> None:
