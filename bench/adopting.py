@@ -168,7 +168,7 @@ def _swap(connection: psycopg.Connection[Any], cut: Cut, bound: int) -> float:
         began = time.monotonic()
         views = months.views(connection)
         for statement in (
-            *(f"DROP VIEW reporting.{view}" for view, _ in views),
+            *(f"DROP VIEW {view}" for view, _ in views),
             *(f"ALTER TABLE {child} DROP CONSTRAINT {name}" for child, name, _ in standing.pointing),
             *(f"DROP TRIGGER {name} ON {table}" for name in standing.trigger_names),
             f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey",
@@ -190,7 +190,7 @@ def _swap(connection: psycopg.Connection[Any], cut: Cut, bound: int) -> float:
             f"CREATE TABLE {table}_next PARTITION OF {table} FOR VALUES FROM ({bound}) TO (MAXVALUE)".encode()
         )
         for view, definition in views:
-            connection.execute(f"CREATE VIEW reporting.{view} AS {definition}".encode())
+            connection.execute(f"CREATE VIEW {view} AS {definition}".encode())
         held = time.monotonic() - began
     return held
 

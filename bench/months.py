@@ -60,9 +60,9 @@ def cut(connection: psycopg.Connection[Any], bounds: Mapping[str, Sequence[int]]
     `bounds` are, of each table, the first keys of all months but the first; the last one ends far away.
     """
     connection.execute("SET maintenance_work_mem = '256MB'")
-    reporting = views(connection)
-    for view, _ in reporting:
-        connection.execute(f"DROP VIEW reporting.{view}".encode())
+    following = views(connection)
+    for view, _ in following:
+        connection.execute(f"DROP VIEW {view}".encode())
     connection.execute(_KEYS.encode())
     connection.execute(
         f"INSERT INTO {MESSAGE_KEYS} SELECT source_id, message_id, id FROM settlements_shipmentevent".encode()
@@ -70,8 +70,8 @@ def cut(connection: psycopg.Connection[Any], bounds: Mapping[str, Sequence[int]]
     for each in CUTS:
         _cut(connection, each, bounds[each.table])
     connection.execute(_DELIVERIES.encode())
-    for view, definition in reporting:
-        connection.execute(f"CREATE VIEW reporting.{view} AS {definition}".encode())
+    for view, definition in following:
+        connection.execute(f"CREATE VIEW {view} AS {definition}".encode())
 
 
 def add_empty(connection: psycopg.Connection[Any], number: int) -> None:
@@ -187,8 +187,12 @@ def made(connection: psycopg.Connection[Any], table: str) -> Made:
 
 
 def views(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    """The reporting views and what they are; they follow a table that gets another name."""
-    return _rows(connection, "SELECT viewname, definition FROM pg_views WHERE schemaname = 'reporting' ORDER BY 1")
+    """Our views by their full names and what they are; they follow a table that gets another name."""
+    return _rows(
+        connection,
+        "SELECT schemaname || '.' || viewname, definition FROM pg_views "
+        "WHERE schemaname IN ('reporting', 'archived') ORDER BY 1",
+    )
 
 
 def _names(connection: psycopg.Connection[Any], query: str, *words: str) -> list[str]:

@@ -159,9 +159,8 @@ def test_one_that_is_torn_out_as_it_is_called_to_lead_lets_the_next_one_lead(des
     class TornOut(Exception):
         pass
 
-    first, second, third = crowd.come(1, 2, 3)
+    come = crowd.come(1, 2, 3)
     turn = crowd.together.arrive(4)
-    del first, second, third
 
     class CalledAndTornOut:
         def acquire(self) -> None:
@@ -174,6 +173,7 @@ def test_one_that_is_torn_out_as_it_is_called_to_lead_lets_the_next_one_lead(des
         crowd.together.outcome(turn)
     desk.go_on.set()
     assert crowd.together.answer(5) == "answer to 5"
+    assert [each.result(timeout=30) for each in come] == ["answer to 1", "answer to 2", "answer to 3"]
     assert sorted(number for batch in desk.batches for number in batch) == [1, 2, 3, 5]
 
 
