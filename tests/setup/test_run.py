@@ -158,7 +158,7 @@ def test_a_child_that_dies_is_started_again(start: Start, var: Path) -> None:
     web = run.web()
     assert web
     workers = process.descendants(pid=web)
-    assert len(workers) >= 2
+    assert workers
     os.kill(web, signal.SIGKILL)
     end = time.monotonic() + 60
     while (next_web := run.web()) in {None, web, *workers} and time.monotonic() < end:
