@@ -41,6 +41,10 @@ def _verifying(given: argparse.Namespace) -> Sequence[object]:
     return ["--events", given.audit_events, "--rounds", given.verifications]
 
 
+def _sweep(given: argparse.Namespace) -> Sequence[object]:
+    return ["--due", given.due, "--rounds", given.sweeps]
+
+
 def _partitions(given: argparse.Namespace) -> Sequence[object]:
     return ["--rows", given.rows]
 
@@ -52,6 +56,7 @@ PARTS: Final = (
     Part(name="exports", module="bench.exports", database="backlog", words=lambda given: [given.exports]),
     Part(name="reconciling", module="bench.reconciling", database="backlog", words=lambda given: [given.turns]),
     Part(name="verifying", module="bench.verifying", database="books", words=_verifying),
+    Part(name="sweep", module="bench.sweep", database="sweep", words=_sweep),
     Part(name="startup", module="bench.startup", database="", words=lambda given: [given.starts]),
     Part(name="hosts", module="bench.hosts", database="hosts", words=lambda given: [], when_named=True),
     Part(name="adopting", module="bench.adopting", database="adopting", words=lambda given: [], when_named=True),
@@ -107,6 +112,8 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=20, help="of each page (default: 20)")
     parser.add_argument("--exports", type=int, default=3, help="downloads of all settlements (default: 3)")
     parser.add_argument("--audit-events", type=int, default=1_000_000, help="of the books verified (default: 1000000)")
+    parser.add_argument("--due", type=int, default=100_000, help="settlements of one sweep (default: 100000)")
+    parser.add_argument("--sweeps", type=int, default=3, help="rounds of the sweep and its floor (default: 3)")
     parser.add_argument("--starts", type=int, default=2, help="fresh copies that are started (default: 2)")
     parser.add_argument("--rows", type=int, default=10_000_000, help="of tables by month (default: 10000000)")
     parser.add_argument("--verifications", type=int, default=1, help="of those books (default: 1)")

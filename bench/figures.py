@@ -29,6 +29,29 @@ class Figures:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Rows worked on in one go; the seconds that took, and the CPU of the clients and of PostgreSQL for it."""
+
+    rows: int
+    elapsed: float
+    client_cpu: float
+    database_cpu: float
+
+    @property
+    def per_second(self) -> float:
+        """Rows."""
+        return self.rows / self.elapsed
+
+    def line(self, name: str) -> str:
+        """As the report shows it, CPU per row."""
+        client, database = (1000 * seconds / self.rows for seconds in (self.client_cpu, self.database_cpu))
+        return (
+            f"{name:<22} {self.rows:>7} rows  {self.elapsed:>7.2f} s  {self.per_second:>7.0f}/s"
+            f"   CPU {client:.3f} + {database:.3f} ms"
+        )
+
+
 def of(latencies: Sequence[float], *, elapsed: float, client_cpu: float = 0.0, database_cpu: float = 0.0) -> Figures:
     """The figures of one round; all times in seconds. Raises ValueError without any latency."""
     if not latencies or elapsed <= 0:

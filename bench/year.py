@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db import connection, transaction
 
-from bench.verifying import REFERENCES, TABLES
+from bench.copies import REFERENCES, TABLES
 from tests.factories import CLAIM, PICKUP, POD, an_intent, platform_source, settlement_of
 
 # What grows for ever, and the rows of each that one paid intent leaves: 10 in all.

@@ -24,14 +24,15 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     }
     words = ["--events", "24", "--rounds", "1", "--warm-up", "8", "--floor-factor", "1"]
     words += ["--settlements", "400", "--waiting", "24", "--turns", "2", "--exports", "1"]
-    words += ["--audit-events", "40", "--only", "webhook,review,exports,reconciling,verifying"]
+    words += ["--audit-events", "40", "--due", "1200", "--sweeps", "1"]
+    words += ["--only", "webhook,review,exports,reconciling,verifying,sweep"]
     done = subprocess.run(
         [sys.executable, "-m", "bench", *words, "--server=--workers 1"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert "Verified: 74 events, each one settlement, audited once, and booked once where it paid." in done.stdout
@@ -44,6 +45,7 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
     assert "Review queue: 24 waiting of 400 settlements" in done.stdout
     assert re.search(r"^export +400 lines +[\d.]+ MB   COPY", done.stdout, re.MULTILINE)
     assert "Verifying the books: 40 audit events" in done.stdout
+    assert "Verified: 2401 settlements, each released, audited and booked once; the books pass." in done.stdout
     for figure in (
         "webhook +throughput, 8 connections +[\\d.,]+ /s",
         "webhook +throughput, 32 connections +[\\d.,]+ /s",
@@ -53,6 +55,8 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
         "exports +memory more at the peak +-?[\\d.]+ MiB",
         "reconciling +one rail +[\\d.]+ ms",
         "verifying +40 audit events +[\\d.]+ s",
+        "sweep +1,200 due, 1 worker +[\\d.,]+ /s +one round +[\\d.,]+ /s +[\\d.]+ +ratio at least 0.65",
+        "sweep +1,200 due, 2 workers, floor: 1 worker +[\\d.,]+ /s",
     ):
         assert re.search(f"^{figure}", done.stdout, re.MULTILINE), (figure, done.stdout)
 
