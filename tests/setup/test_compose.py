@@ -15,6 +15,7 @@ from django.urls import reverse
 from chainpay import environment
 from chainpay.celery import app
 from chainpay.deploy import new_secrets
+from chainpay.embedded.run import web_command
 from compliance.uploads import PAGES
 from settlements.api.codes import CODES
 
@@ -274,3 +275,16 @@ def test_every_image_is_of_a_version() -> None:
     images = [service["image"] for service in SERVICES.values() if "build" not in service]
     images += re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert [image for image in images if not re.fullmatch(r"[a-z/-]+:[0-9][0-9a-z.-]*", image)] == []
+
+
+def test_whoever_stops_is_given_longer_than_what_it_has_begun_may_take() -> None:
+    image, command = (ROOT / "Dockerfile").read_text(), web_command(8003)
+    seconds = str(command[command.index("--workers-kill-timeout") + 1])
+    assert f'"--workers-kill-timeout", "{seconds}"' in image
+    assert "STOPSIGNAL SIGTERM" in image
+    assert _seconds(SERVICES["web"]["stop_grace_period"]) > int(seconds)
+    assert _seconds(SERVICES["worker"]["stop_grace_period"]) > app.conf.task_time_limit
+
+
+def _seconds(written: str) -> int:
+    return int(written[:-1]) * {"s": 1, "m": 60}[written[-1]]
