@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import ViewportSize, expect
 
@@ -29,7 +30,7 @@ def test_the_red_is_read_everywhere_and_leads_to_its_run(visit: Visit, tmp_path:
         page = visit("officer1", screen=screen, dark=dark)
         for name, address in {
             "front": "/admin/",
-            "work": "/admin/compliance/reviewqueue/work/",
+            "work": reverse("admin:compliance_work_list"),
             "runs": "/admin/settlements/bookscheck/",
         }.items():
             page.goto(address)

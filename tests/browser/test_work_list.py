@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import ViewportSize, expect
 
 from rails import bank_inboxes
@@ -18,7 +19,7 @@ from tests.compliance.test_stripe_event_pages import an_event
 from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, notice, pretend_provider
 from tests.flows.resolving import failed, in_question, paid, returned, tell
 
-LIST = "/admin/compliance/reviewqueue/work/"
+LIST = reverse("admin:compliance_work_list")
 PICTURE = ViewportSize(width=1280, height=900)
 
 

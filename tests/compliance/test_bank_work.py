@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from compliance import counters
@@ -35,7 +36,7 @@ from tests.rails.ach.samples import bank_file, returned
 from tests.rails.wire.bank import configured as wires_configured
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/compliance/reviewqueue/work/"
+LIST = reverse("admin:compliance_work_list")
 
 
 @pytest.fixture

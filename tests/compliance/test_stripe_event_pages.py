@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from compliance import counters
@@ -25,7 +26,7 @@ from tests.stripe_fake import StripeFake
 __all__ = ["fake", "listened", "recipient"]
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/compliance/reviewqueue/work/"
+LIST = reverse("admin:compliance_work_list")
 REASON = {"reason": "Stripe's support says that it was a test"}
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
+from django.urls import reverse
 
 from compliance import roles
 from compliance.roles import ROLES, Role
@@ -21,7 +22,7 @@ from tests.flows.pretend_provider import PretendProvider, a_payable_recipient, n
 from tests.flows.resolving import attempt_of, back_twice, failed, in_question, kept, overpaid, paid, releasing, tell
 
 pytestmark = pytest.mark.django_db
-LIST = "/admin/compliance/reviewqueue/work/"
+LIST = reverse("admin:compliance_work_list")
 SMALL = {"amount": Decimal("1000")}
 
 
