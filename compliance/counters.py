@@ -12,12 +12,14 @@ from settlements import bank_work, books_checks, work
 from settlements.proof import unsigned
 from settlements.reconciliation import listing
 
+# What is delayed is counted among all that the index of the queue holds: alone, each would be fetched from the table.
 _COUNT = f"""
     SELECT count(*), count(*) FILTER (WHERE {queue_sql.OVERDUE}),
            count(*) FILTER (WHERE {queue_sql.ASSIGNEE} = %(user)s::bigint),
            (SELECT count(*) FROM settlements_hold h JOIN settlements_milestonesettlement s ON s.id = h.settlement_id
             WHERE h.lifted_at IS NULL AND s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
-           (SELECT count(*) FROM settlements_milestonesettlement s WHERE {queue_sql.DELAYED}),
+           (SELECT count(*) FILTER (WHERE {queue_sql.DELAYED}) FROM settlements_milestonesettlement s
+            WHERE s.status IN ('PENDING', 'DELAYED') AND s.amount_minor > 0),
            (SELECT count(*) FROM rails_destination WHERE state = 'PROPOSED'),
            {work.COUNT} + {bank_work.COUNT} + {books_checks.COUNT} + {unsigned.COUNT},
            {listing.COUNT}

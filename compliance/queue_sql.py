@@ -12,10 +12,13 @@ from settlements import candidates
 
 # Complete approvals take a settlement out of the queue: it waits for the sweep then, with a blocked_reason. The few
 # blocked ones are counted, for an approval may have become void since; the others never have complete approvals.
+# Most of what had to wait for its proof of delivery has it by now: that is looked at first, without the intent.
 WAITS: Final = f"""(
     {candidates.NEEDS_PEOPLE_BY_ITSELF}
-    AND (s.strategy <> 'PENDING' OR EXISTS (SELECT 1 FROM settlements_paymentintent i
-                                            WHERE i.id = s.intent_id AND {candidates.ELIGIBLE}))
+    AND (s.strategy <> 'PENDING'
+         OR coalesce((SELECT true FROM settlements_milestonesettlement pod
+                      WHERE pod.intent_id = s.intent_id AND pod.event_type = 'POD_CONFIRMED'), false)
+         OR EXISTS (SELECT 1 FROM settlements_paymentintent i WHERE i.id = s.intent_id AND {candidates.ELIGIBLE}))
     AND (s.blocked_reason = '' OR {candidates.APPROVALS} < s.approvals_required)
 )"""
 # Scalar sub-selects, here and below: looked up for each row that waits. An EXISTS or IN the planner may turn into a
@@ -60,6 +63,10 @@ _BEGINS_WITH = """(
     WHERE i.id = s.intent_id
 )"""
 
+# The figure of an amount, whatever the currency, in thousandths of a unit. No join: the planner expects few rows and
+# would compare each with each currency.
+_SIZE = "s.amount_minor * (%(factors)s::bigint[])[array_position(%(currencies)s::text[], s.currency::text)]"
+
 # What each filter adds, by its name; those that say yes or no are turned around for no.
 CONDITIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -69,8 +76,8 @@ CONDITIONS: Final[Mapping[str, str]] = MappingProxyType(
         "currency": "s.currency = %(currency)s::text",
         "recipient_id": f"{_RECIPIENT} = (SELECT r.id FROM rails_recipient r"
         " WHERE r.recipient_id = %(recipient_id)s::text)",
-        "min_amount": "s.amount_minor * scale.factor >= %(min_amount)s::bigint",
-        "max_amount": "s.amount_minor * scale.factor <= %(max_amount)s::bigint",
+        "min_amount": f"{_SIZE} >= %(min_amount)s::bigint",
+        "max_amount": f"{_SIZE} <= %(max_amount)s::bigint",
         "overdue": OVERDUE,
         "older_than_hours": "s.created_at <= %(older)s::timestamptz",
         "younger_than_hours": "s.created_at > %(younger)s::timestamptz",
@@ -83,14 +90,11 @@ CONDITIONS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_ROWS = """settlements_milestonesettlement s
-        JOIN unnest(%(currencies)s::text[], %(factors)s::bigint[]) AS scale (currency, factor)
-            ON scale.currency = s.currency"""
 _PAGE = f"""
     WITH waiting AS MATERIALIZED (
         SELECT s.id, s.created_at, s.settlement_delayed_until AS until, {OVERDUE} AS overdue,
-               s.amount_minor * scale.factor AS size
-        FROM {_ROWS}
+               {_SIZE} AS size
+        FROM settlements_milestonesettlement s
         WHERE {{conditions}}
     ), page AS (
         SELECT * FROM waiting ORDER BY {{order_of_waiting}} LIMIT %(limit)s::bigint OFFSET %(skip)s::bigint
@@ -131,7 +135,7 @@ def page(state: State, conditions: Mapping[str, bool]) -> str:
 
 def keys(state: State, conditions: Mapping[str, bool]) -> str:
     """The statement for the ids of everything that is asked for."""
-    return f"SELECT s.id FROM {_ROWS} WHERE {_conditions(state, conditions)}"
+    return f"SELECT s.id FROM settlements_milestonesettlement s WHERE {_conditions(state, conditions)}"
 
 
 def _conditions(state: State, conditions: Mapping[str, bool]) -> str:
