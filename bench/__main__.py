@@ -28,9 +28,16 @@ class Part:
     when_named: bool = False  # takes too long, or too much of the disk, for every run
 
 
+def _by_turns(given: argparse.Namespace) -> Sequence[object]:
+    return ["--events", given.events, "--rounds", given.rounds, "--warm-up", given.warm_up]
+
+
 def _hot_path(given: argparse.Namespace) -> Sequence[object]:
-    words = ["--events", given.events, "--rounds", given.rounds, "--warm-up", given.warm_up]
-    return [*words, "--floor-factor", given.floor_factor, f"--server={given.server}"]
+    return [*_by_turns(given), "--floor-factor", given.floor_factor, f"--server={given.server}"]
+
+
+def _million(given: argparse.Namespace) -> Sequence[object]:
+    return [*_by_turns(given), "--intents", given.intents, "--per-shipment", given.per_shipment]
 
 
 def _review(given: argparse.Namespace) -> Sequence[object]:
@@ -58,6 +65,8 @@ PARTS: Final = (
     Part(name="verifying", module="bench.verifying", database="books", words=_verifying),
     Part(name="sweep", module="bench.sweep", database="sweep", words=_sweep),
     Part(name="startup", module="bench.startup", database="", words=lambda given: [given.starts]),
+    Part(name="webhook-million", module="bench.million", database="million", words=_million, when_named=True),
+    Part(name="servers", module="bench.web_servers", database="servers", words=_by_turns, when_named=True),
     Part(name="hosts", module="bench.hosts", database="hosts", words=lambda given: [], when_named=True),
     Part(name="adopting", module="bench.adopting", database="adopting", words=lambda given: [], when_named=True),
     Part(name="partitions", module="bench.partitions", database="year", words=_partitions, when_named=True),
@@ -107,6 +116,8 @@ def _given() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=int, default=500, help="events before the first round (default: 500)")
     parser.add_argument("--floor-factor", type=int, default=2, help="floor events per webhook event (default: 2)")
     parser.add_argument("--server", default="", help='other options of the web server, like "--workers 4"')
+    parser.add_argument("--intents", type=int, default=1_000_000, help="of webhook-million (default: 1000000)")
+    parser.add_argument("--per-shipment", type=int, default=100, help="intents, of the same (default: 100)")
     parser.add_argument("--settlements", type=int, default=1_000_000, help="of the backlog (default: 1000000)")
     parser.add_argument("--waiting", type=int, default=10_000, help="of them in the queue (default: 10000)")
     parser.add_argument("--turns", type=int, default=20, help="of each page (default: 20)")

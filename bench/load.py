@@ -1,4 +1,6 @@
-"""`python -m bench.load PORT CONNECTIONS`: posts the bodies on stdin, one a line, over persistent connections.
+"""`python -m bench.load PORT CONNECTIONS [CREATED]`: posts the bodies on stdin, one a line.
+
+Over so many persistent connections; CREATED is how many settlements each message makes, one unless told otherwise.
 
 The first two lines are the event source's name and secret; every message is signed before the clock starts.
 
@@ -19,8 +21,9 @@ from itertools import islice
 
 from settlements import signatures
 
-# What every answer must hold: each message makes exactly one settlement.
-WANTED = b'"milestone_settlements_created":1,'
+# What every answer must hold: how many settlements its message has made, and that for one.
+_CREATED = b'"milestone_settlements_created":%d,'
+WANTED = _CREATED % 1
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 _PATIENCE_SECONDS = 30.0
@@ -44,14 +47,14 @@ class Outcome:
     wrong: list[str] = field(default_factory=list)
 
 
-def post_all(port: int, requests: Iterable[bytes], *, connections: int) -> Outcome:
+def post_all(port: int, requests: Iterable[bytes], *, connections: int, created: int = 1) -> Outcome:
     """Sends each request once, in their order; a connection sends its next one when the last one is answered.
 
     A request is taken from `requests` as it is sent, so it may be signed then: a signature holds five minutes.
     Raises TimeoutError when the server stops answering.
     """
     waiting = iter(requests)
-    outcome = Outcome()
+    outcome, wanted = Outcome(), _CREATED % created
     with selectors.DefaultSelector() as selector:
         firsts = list(islice(waiting, connections))
         lines = [Line(socket.create_connection(("127.0.0.1", port))) for _ in firsts]
@@ -66,7 +69,7 @@ def post_all(port: int, requests: Iterable[bytes], *, connections: int) -> Outco
                 raise TimeoutError("the server does not answer")
             for key, _ in ready:
                 line = key.data
-                if _answered(line, outcome) and not _send(line, next(waiting, None)):
+                if _answered(line, outcome, wanted) and not _send(line, next(waiting, None)):
                     selector.unregister(line.socket)
                     line.socket.close()
                     open_lines -= 1
@@ -116,7 +119,7 @@ def _send(line: Line, request: bytes | None) -> bool:
     return True
 
 
-def _answered(line: Line, outcome: Outcome) -> bool:
+def _answered(line: Line, outcome: Outcome, wanted: bytes) -> bool:
     part = line.socket.recv(65536)
     if not part:
         raise ConnectionError("the server closed a connection")
@@ -125,17 +128,17 @@ def _answered(line: Line, outcome: Outcome) -> bool:
     if length is None or len(line.received) < length:
         return False
     outcome.latencies.append(time.monotonic() - line.sent_at)
-    if not line.received.startswith(b"HTTP/1.1 200 ") or WANTED not in line.received:
+    if not line.received.startswith(b"HTTP/1.1 200 ") or wanted not in line.received:
         outcome.wrong.append(line.received.decode(errors="replace"))
     return True
 
 
 def main() -> None:
     """Reads, posts, prints."""
-    port, connections = (int(word) for word in sys.argv[1:3])
+    port, connections, created = (int(word) for word in [*sys.argv[1:], "1"][:3])
     source, secret, *bodies = sys.stdin.buffer.read().splitlines()
     requests = list(signed_requests(port, source.decode(), secret.decode(), bodies))
-    outcome = post_all(port, requests, connections=connections)
+    outcome = post_all(port, requests, connections=connections, created=created)
     json.dump({"elapsed": outcome.elapsed, "latencies": outcome.latencies, "wrong": outcome.wrong[:3]}, sys.stdout)
 
 

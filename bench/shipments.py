@@ -1,4 +1,4 @@
-"""Shipments to post events for: each with one LOW-risk token and one intent, written many per statement."""
+"""Shipments to post events for: each with one LOW-risk token and one intent or more, written many per statement."""
 
 import uuid
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _SCORES = {RiskTier.LOW: Decimal("0.15"), RiskTier.MEDIUM: Decimal("0.50"), Risk
 _AMOUNT = Money(1_000_000, "USD")
 
 
-def prepare(count: int, *, tier: RiskTier = RiskTier.LOW, tokens_after: int = 0) -> list[str]:
+def prepare(count: int, *, tier: RiskTier = RiskTier.LOW, tokens_after: int = 0, intents_each: int = 1) -> list[str]:
     """Stores this many shipments with their intents; returns their references. Tokens up to that one are there."""
     now = timezone.now()
     payees = [
@@ -36,9 +36,10 @@ def prepare(count: int, *, tier: RiskTier = RiskTier.LOW, tokens_after: int = 0)
         for place in range(RECIPIENTS)
     ]
     references = [f"BENCH-{place:07}" for place in range(tokens_after, tokens_after + count)]
-    for start in range(0, count, _BATCH):
+    batch = max(1, _BATCH // intents_each)
+    for start in range(0, count, batch):
         with transaction.atomic():
-            _store(references[start : start + _BATCH], tokens_after + start, payees, tier, now)
+            _store(references[start : start + batch], tokens_after + start, payees, tier, now, intents_each)
     return references
 
 
@@ -55,7 +56,9 @@ def bodies(references: Sequence[str], event_type: str = "POD_CONFIRMED") -> list
     return [(message % (reference, event_type)).encode() for reference in references]
 
 
-def _store(references: Sequence[str], start: int, payees: Sequence[int], tier: RiskTier, now: datetime) -> None:
+def _store(
+    references: Sequence[str], start: int, payees: Sequence[int], tier: RiskTier, now: datetime, intents_each: int
+) -> None:
     stored = Shipment.objects.bulk_create(Shipment(shipment_id=reference, created_at=now) for reference in references)
     tokens = FreightToken.objects.bulk_create(
         FreightToken(
@@ -81,6 +84,7 @@ def _store(references: Sequence[str], start: int, payees: Sequence[int], tier: R
             created_at=now,
         )
         for token in tokens
+        for _ in range(intents_each)
     )
     PaymentSchedule.objects.bulk_create(
         PaymentSchedule(intent=intent, type=ScheduleType.MILESTONE) for intent in intents

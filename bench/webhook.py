@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ _LOAD_SECONDS = 600.0
 
 
 class WrongAnswers(Exception):
-    """The server answered something else than one created settlement per message; the figures mean nothing."""
+    """The server answered something else than the settlements a message should make; the figures mean nothing."""
 
 
 class WebDied(Exception):
@@ -53,16 +53,26 @@ class Source:
 
 
 @contextmanager
-def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ()) -> Iterator[Web]:
-    """The web server on a free port of loopback, outside of the demo: every message is signed. Raises WebDied."""
+def serving(
+    database_url: str,
+    *,
+    log: Path,
+    server_options: Sequence[str] = (),
+    command: Callable[[int], Sequence[str | Path]] = web_command,
+    settings: str = "chainpay.settings",
+) -> Iterator[Web]:
+    """The web server on a free port of loopback, outside of the demo: every message is signed. Raises WebDied.
+
+    `command` starts another server on the port it is given, `settings` names other settings of Django.
+    """
     port = free_port()
     environment = os.environ | {
         "CHAINPAY_DEMO": "0",
         "DATABASE_URL": database_url,
-        "DJANGO_SETTINGS_MODULE": "chainpay.settings",
+        "DJANGO_SETTINGS_MODULE": settings,
     }
-    command = [str(word) for word in web_command(port)]
-    process = children.spawn(command=[*command, *server_options], log=log, environment=environment)
+    words = [*(str(word) for word in command(port)), *server_options]
+    process = children.spawn(command=words, log=log, environment=environment)
     try:
         _wait(port, process, log)
         yield Web(port=port, process=process, database_url=database_url)
@@ -70,11 +80,16 @@ def serving(database_url: str, *, log: Path, server_options: Sequence[str] = ())
         children.stop_all([process])
 
 
-def run(web: Web, source: Source, bodies: Sequence[bytes], *, connections: int = CONNECTIONS) -> Figures:
-    """Posts each body once, signed by the source, over so many persistent connections. Raises WrongAnswers."""
+def run(
+    web: Web, source: Source, bodies: Sequence[bytes], *, connections: int = CONNECTIONS, created: int = 1
+) -> Figures:
+    """Posts each body once, signed by the source, over so many persistent connections.
+
+    Raises WrongAnswers where one was answered by anything else than so many created settlements.
+    """
     before = web.cpu_seconds()
     load = subprocess.run(
-        [sys.executable, "-m", "bench.load", str(web.port), str(connections)],
+        [sys.executable, "-m", "bench.load", str(web.port), str(connections), str(created)],
         input=b"\n".join([source.name.encode(), source.secret.encode(), *bodies]),
         stdout=subprocess.PIPE,
         timeout=_LOAD_SECONDS,

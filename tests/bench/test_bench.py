@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,19 +16,14 @@ from bench import figures, load
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_path: Path) -> None:
-    environment = os.environ | {
-        "DATABASE_URL": url_of_the_server(),
-        "CHAINPAY_VAR": str(tmp_path),
-        "SECRET_KEY": "x" * 50,
-    }
+def tiny_run(var: Path, parts: str) -> str:
+    """What it prints."""
+    environment = os.environ | {"DATABASE_URL": url_of_the_server(), "CHAINPAY_VAR": str(var), "SECRET_KEY": "x" * 50}
     words = ["--events", "24", "--rounds", "1", "--warm-up", "8", "--floor-factor", "1"]
-    words += ["--settlements", "400", "--waiting", "24", "--turns", "2", "--exports", "1"]
-    words += ["--audit-events", "40", "--due", "1200", "--sweeps", "1"]
-    words += ["--only", "webhook,review,exports,reconciling,verifying,sweep"]
+    words += ["--settlements", "400", "--waiting", "24", "--turns", "2", "--exports", "1", "--audit-events", "40"]
+    words += ["--intents", "300", "--per-shipment", "5", "--due", "1200", "--sweeps", "1"]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", *words, "--server=--workers 1"],
+        [sys.executable, "-m", "bench", *words, "--only", parts, "--server=--workers 1"],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -35,17 +31,22 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
         timeout=900,
     )
     assert done.returncode == 0, done.stderr
-    assert "Verified: 74 events, each one settlement, audited once, and booked once where it paid." in done.stdout
+    return done.stdout
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_path: Path) -> None:
+    said = tiny_run(tmp_path, "webhook,review,exports,reconciling,verifying")
+    assert "Verified: 74 events, each one settlement, audited once, and booked once where it paid." in said
     assert re.search(
         r"^8 connections +24 events +\d+/s +p50 +[\d.]+ ms +p99 +[\d.]+ ms   CPU [\d.]+ \+ [\d.]+ ms$",
-        done.stdout,
+        said,
         re.MULTILINE,
     )
-    assert "fsync" in done.stdout
-    assert "Review queue: 24 waiting of 400 settlements" in done.stdout
-    assert re.search(r"^export +400 lines +[\d.]+ MB   COPY", done.stdout, re.MULTILINE)
-    assert "Verifying the books: 40 audit events" in done.stdout
-    assert "Verified: 2401 settlements, each released, audited and booked once; the books pass." in done.stdout
+    assert "fsync" in said
+    assert "Review queue: 24 waiting of 400 settlements" in said
+    assert re.search(r"^export +400 lines +[\d.]+ MB   COPY", said, re.MULTILINE)
+    assert "Verifying the books: 40 audit events" in said
     for figure in (
         "webhook +throughput, 8 connections +[\\d.,]+ /s",
         "webhook +throughput, 32 connections +[\\d.,]+ /s",
@@ -55,10 +56,34 @@ def test_a_tiny_run_posts_real_events_and_finds_each_of_them_settled_once(tmp_pa
         "exports +memory more at the peak +-?[\\d.]+ MiB",
         "reconciling +one rail +[\\d.]+ ms",
         "verifying +40 audit events +[\\d.]+ s",
+    ):
+        assert re.search(f"^{figure}", said, re.MULTILINE), (figure, said)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tiny_run_releases_what_is_due_and_finds_the_books_as_they_should_be(tmp_path: Path) -> None:
+    said = tiny_run(tmp_path, "sweep")
+    assert "Verified: 2401 settlements, each released, audited and booked once; the books pass." in said
+    for figure in (
         "sweep +1,200 due, 1 worker +[\\d.,]+ /s +one round +[\\d.,]+ /s +[\\d.]+ +ratio at least 0.65",
         "sweep +1,200 due, 2 workers, floor: 1 worker +[\\d.,]+ /s",
     ):
-        assert re.search(f"^{figure}", done.stdout, re.MULTILINE), (figure, done.stdout)
+        assert re.search(f"^{figure}", said, re.MULTILINE), (figure, said)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tiny_run_compares_many_intents_and_several_servers(tmp_path: Path) -> None:
+    said = tiny_run(tmp_path, "webhook-million,servers")
+    assert "Verified: 64 events and 1 for 5 intents, each settled once." in said
+    assert ("LEFT OUT: gunicorn 2x16" in said) is (find_spec("gunicorn") is None)
+    assert ("LEFT OUT: granian 1x32, pool" in said) is (find_spec("psycopg_pool") is None)
+    for figure in (
+        "webhook-million +300 intents, floor: few +[\\d.,]+ /s +one round +[\\d.,]+ /s +[\\d.]+ +ratio at least 0.95",
+        "webhook-million +settlements, 5 intents per shipment, floor: 1 +[\\d.,]+ /s",
+        "servers +granian 1x32, 8 connections +[\\d.,]+ /s",
+        "servers +granian 2x8, 32 connections +[\\d.,]+ /s +one round +[\\d.,]+ /s",
+    ):
+        assert re.search(f"^{figure}", said, re.MULTILINE), (figure, said)
 
 
 def test_percentiles_are_values_that_were_measured() -> None:
