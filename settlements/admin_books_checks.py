@@ -50,6 +50,12 @@ def proven(row: BooksCheck) -> SafeString | str:
     return format_html_join("", '<span class="cp-line">{} {} ({} s)</span>', lines) or NOTHING
 
 
+@admin.display(description="to be known")
+def notes(row: BooksCheck) -> SafeString | str:
+    """What contradicts nothing and has to be known, a sentence to a line."""
+    return format_html_join("", '<span class="cp-line">{}</span>', [(note,) for note in row.notes]) or NOTHING
+
+
 class ByOutcome(admin.SimpleListFilter):
     title = "outcome"
     parameter_name = "outcome"
@@ -75,7 +81,7 @@ class BooksCheckAdmin(SettlementsAdmin):
     sortable_by = ["started_at"]
     ordering = ["-pk"]
     fields: ClassVar[Any] = [
-        "started_at", "finished_at", took, "actor", "night", outcome, "failed_check", "difference", "error", proven,
-        rows,
+        "started_at", "finished_at", took, "actor", "night", outcome, "failed_check", "difference", "error", notes,
+        proven, rows,
     ]  # fmt: skip
     readonly_fields = fields

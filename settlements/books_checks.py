@@ -10,6 +10,8 @@ from django.db import connection
 
 from settlements import verify
 from settlements.models import BooksCheck
+from settlements.proof import unsigned
+from settlements.verification import guards
 from settlements.verification.differences import Difference
 from settlements.verify import Progress, Proven
 
@@ -87,6 +89,7 @@ def verify_on_record(
             finished_at=max(clock(), started_at),
             rows=sum(each.count for each in proven),
             proven=[{"check": each.what, "rows": each.count, "seconds": f"{each.seconds:.1f}"} for each in proven],
+            notes=[] if "error" in outcome else _notes(now=started_at),
             **outcome,
         )
 
@@ -136,6 +139,15 @@ def alarm(*, now: datetime) -> Alarm | None:
 def is_long_ago(check: BooksCheck, *, now: datetime) -> bool:
     """Whether a run says nothing of today's books any more."""
     return check.finished_at < now - _LATE_AFTER
+
+
+def _notes(*, now: datetime) -> list[str]:
+    """What contradicts nothing and has to be known: what could not be compared, and what is not signed."""
+    since = unsigned.late_since(now=now)
+    notes = guards.notes() + ([] if since is None else [unsigned.sentence(since)])
+    for note in notes:
+        logger.warning("Verifying the books: %s", note)
+    return notes
 
 
 def _stored(check: BooksCheck) -> BooksCheck:

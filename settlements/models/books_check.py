@@ -14,7 +14,7 @@ class BooksCheck(models.Model):
     `difference` is the first one found, in a sentence; `error` says why it could not be carried through. With neither,
     all is proven. `failed_check` names the check that ended it, `proven` lists those before it:
     `{"check": ..., "rows": ..., "seconds": "1.2"}`. `night` is set on the run of a night that was carried through, of
-    which there is one.
+    which there is one. `notes` are sentences on what contradicts nothing and has to be known.
     """
 
     actor = models.TextField()
@@ -26,6 +26,7 @@ class BooksCheck(models.Model):
     failed_check = models.TextField(default="", blank=True)
     difference = models.TextField(default="", blank=True)
     error = models.TextField(default="", blank=True)
+    notes = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["-id"]

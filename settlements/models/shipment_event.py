@@ -51,6 +51,7 @@ class ShipmentEvent(models.Model):
                 "shipment_id",
                 "event_type",
                 "occurred_at",
+                "occurred_at_was_naive",
                 "received_at",
                 "received_from",
                 "body",

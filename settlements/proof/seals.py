@@ -89,7 +89,7 @@ SEALED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "settlements_bookscheck": (
             "id", "actor", "night", "started_at", "finished_at", "rows", "proven", "failed_check", "difference",
-            "error",
+            "error", "notes",
         ),
     }
 )  # fmt: skip

@@ -37,7 +37,15 @@ def office_rows(now: datetime) -> None:
             data = {"rows": 2, "sha256": "0" * 64}
             draft = OfficeDraft(action=OfficeAction.EXPORTED, subject=subject, actor="user:finance1", data=data)
             office_log.record(draft, now=now)
-    BooksCheck.objects.create(actor="beat", night=now.date(), started_at=now, finished_at=now, rows=2, proven=_PROVEN)
+    BooksCheck.objects.create(
+        actor="beat",
+        night=now.date(),
+        started_at=now,
+        finished_at=now,
+        rows=2,
+        proven=_PROVEN,
+        notes=["Nothing is signed."],
+    )
     BooksCheck.objects.create(
         actor="command:ops",
         started_at=now,

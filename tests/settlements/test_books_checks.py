@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Thread
 from typing import Any
@@ -14,6 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from chainpay.celery import app
 from settlements import books_checks, tasks, verify
 from settlements.models import BooksCheck
+from settlements.verification import catalog
 from settlements.verification.differences import Difference
 from tests.factories import now, platform_source
 from tests.settlements.conftest import Sql
@@ -52,6 +54,22 @@ class TestTheRecord:
         assert [each["check"] for each in check.proven] == [what for what, _ in (*verify.CHECKS, *verify.BESIDE)]
         assert check.rows == sum(each["rows"] for each in check.proven) > 0
         assert check.started_at <= check.finished_at
+
+    def test_of_a_night_tells_what_could_not_be_compared(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        known = catalog.by_migrations()
+        monkeypatch.setattr(catalog, "by_migrations", lambda: replace(known, version=known.version - 1))
+        check = books_checks.verify_tonight(clock=now)
+        assert check is not None
+        assert check.is_proven
+        (note,) = BooksCheck.objects.get(night=check.night).notes
+        assert f"known for PostgreSQL {known.version - 1}; this is {known.version}" in note
+        assert note in caplog.text
+
+    def test_of_the_version_that_the_file_is_of_has_nothing_to_tell(self, world: World) -> None:
+        verified()
+        assert BooksCheck.objects.get().notes == []
 
     def test_of_a_difference_names_it_and_what_was_proven_before(self, world: World, behind_the_guards: Sql) -> None:
         behind_the_guards("UPDATE rails_posting SET amount_minor = amount_minor + 1")

@@ -20,6 +20,7 @@ from settlements.models import (
     Shipment,
     ShipmentEvent,
 )
+from settlements.proof.seals import SEALED
 from tests.factories import (
     HIGH,
     LOW,
@@ -136,10 +137,11 @@ class TestHistory:
         with refused("a hold can only be lifted, once"):
             by_hand.change(hold, lifted_at=None)
 
-    @pytest.mark.parametrize("column", ["message_id", "body", "body_hash", "event_type", "source_id", "received_at"])
+    @pytest.mark.parametrize("column", ["body", *SEALED["settlements_shipmentevent"]])
     def test_of_a_message_is_word_for_word(self, column: str, pending: MilestoneSettlement, refused: Refused) -> None:
         event = ShipmentEvent.objects.get()
-        values = {"body_hash": bytes(32), "event_type": PICKUP, "received_at": now()}
+        values = {"id": 2**40, "shipment_id": 2**40, "body_hash": bytes(32), "event_type": PICKUP}
+        values |= {"occurred_at": now(), "occurred_at_was_naive": True, "received_at": now()}
         values["source_id"] = by_hand.insert(
             "settlements_eventsource", name="other", kind="platform", carrier_id="", allowed_event_types=[], revision=1,
             created_by="",

@@ -142,7 +142,7 @@ def test_every_statement_of_a_digest_is_one_of_the_tables_there_are(db: None) ->
 def test_a_row_before_the_first_id_lies_outside_of_every_seal(sealed: None) -> None:
     words = found_after(
         "INSERT INTO settlements_bookscheck (id, actor, started_at, finished_at, rows, proven, failed_check, "
-        "difference, error) SELECT -5, 'beat', now(), now(), 1, '[]', '', '', ''"
+        "difference, error, notes) SELECT -5, 'beat', now(), now(), 1, '[]', '', '', '', '[]'"
     )
     assert words == "table settlements_bookscheck, id -5: it lies outside of everything that is sealed"
 

@@ -11,8 +11,6 @@ from settlements import books_checks
 from settlements.archives import files
 from settlements.archives.beside import OnlyReads
 from settlements.management import integrations
-from settlements.proof import unsigned
-from settlements.verification import guards
 from settlements.verify import AT_ONCE, Progress
 
 _SECONDS_BETWEEN: Final = 5.0
@@ -50,18 +48,13 @@ class Command(BaseCommand):
         for each in proven:
             took = f" in {each.seconds:.1f} s" if options["times"] else ""
             self.stdout.write(f"{each.count:>10} {each.what}{took}")
-        for note in self._notes():
+        for note in check.notes:
             self.stderr.write(note)
         if check.pk is None:
             self.stderr.write("This database only reads: the run is not on record.")
         if not check.is_proven:
             raise CommandError(check.difference)
         self.stdout.write("All is proven.")
-
-    def _notes(self) -> list[str]:
-        """What contradicts nothing and has to be known: what could not be compared, and what is not signed."""
-        since = unsigned.late_since(now=timezone.now())
-        return guards.notes() + ([] if since is None else [unsigned.sentence(since)])
 
     def _progress(self) -> Progress:
         """Says at once which check begins, and every few seconds how many rows it has looked at."""
