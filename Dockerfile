@@ -24,5 +24,5 @@ EXPOSE 8003
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "chainpay.deploy.healthy"]
 CMD ["granian", "--interface", "wsgi", "--http", "1", "--no-ws", "--host", "0.0.0.0", "--port", "8003", \
-     "--workers", "1", "--blocking-threads", "32", "--respawn-failed-workers", "--workers-kill-timeout", "15", \
+     "--workers", "2", "--blocking-threads", "16", "--respawn-failed-workers", "--workers-kill-timeout", "15", \
      "chainpay.wsgi:application"]

@@ -11,11 +11,11 @@ from settlements.api.openapi import document as settlements_described
 from settlements.api.self_description import routes
 
 urlpatterns = [
+    path("", include("settlements.api.urls")),  # first, for they are looked through in this order
     path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", include("chainpay.access.urls")),
     path("admin/", admin.site.urls),
-    path("", include("settlements.api.urls")),
     path("", include("compliance.urls")),
     path("", include("chainpay.operation.urls")),
     path("metrics", Metrics.as_view()),

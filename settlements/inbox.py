@@ -103,6 +103,7 @@ _TOGETHER = GroupCommit(
     key=lambda arrival: arrival.message.shipment_id,
     content=_content,
     most=inbox_batch.MOST,
+    patience=inbox_batch.PATIENCE_SECONDS,
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 from django.db import connection, transaction
 
-from settlements import milestones
+from settlements import lead_connection, milestones
 from settlements.received import Message, Receipt, processed
 from settlements.statements import pipelined
 from settlements.statuses import EventState, EventType
@@ -22,10 +22,7 @@ from settlements.statuses import EventState, EventType
 logger = logging.getLogger(__name__)
 
 MOST: Final = 64
-
-# A plan that is made while a table is empty would read all of it later, until the table is analysed. And a batch that
-# takes this long holds up all that wait behind it: its messages go alone then.
-_BOUNDS = "SELECT set_config('enable_seqscan', 'off', true), set_config('statement_timeout', '10s', true)"
+PATIENCE_SECONDS: Final = 0.003
 
 # Whether the carrier in whose name a message comes may reach the shipment.
 _REACHED = """(carrier = '' OR (SELECT count(*) = 0 OR bool_or(t.carrier_id = carrier)
@@ -79,7 +76,7 @@ def receive(messages: Sequence[Message], *, now: datetime) -> list[Receipt | Non
     """
     firsts = {each.shipment_id: each for each in reversed(messages)}
     try:
-        with transaction.atomic(durable=True), pipelined():
+        with lead_connection.lent(), transaction.atomic(durable=True), pipelined():
             receipts = _receive(list(firsts.values()), now)
     except Exception:  # whose fault it is shows when each is received by itself
         logger.warning("%s events could not be received together; each goes alone", len(messages), exc_info=True)
@@ -95,8 +92,6 @@ def _receive(messages: Sequence[Message], now: datetime) -> dict[str, Receipt]:
     by_reference = {each.shipment_id: each for each in messages}
     stored: dict[str, tuple[int, int]] = {}
     receipts: dict[str, Receipt] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_BOUNDS)
     with connection.cursor() as cursor:
         cursor.execute(_STORE, [orjson.dumps([_row(message) for message in messages]).decode(), now])
         for reference, event_id, shipment_pk, state, processed_at, created in cursor.fetchall():

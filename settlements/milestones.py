@@ -41,7 +41,7 @@ _BY_EVENTS = f"""
     JOIN settlements_eventsource src ON src.id = e.source_id
     JOIN settlements_paymentintent i ON i.shipment_id = e.shipment_id
     JOIN settlements_freighttoken t ON t.id = i.freight_token_id
-    WHERE e.shipment_id = ANY(%(shipments)s::bigint[])
+    WHERE e.shipment_id = ANY(%(shipments)s::bigint[]) AND i.shipment_id = ANY(%(shipments)s::bigint[])
       AND (%(events)s::bigint[] IS NULL OR e.id = ANY(%(events)s::bigint[]))
       AND (%(intents)s::bigint[] IS NULL OR i.id = ANY(%(intents)s::bigint[]))
       AND {candidates.REACHES}

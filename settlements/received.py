@@ -11,11 +11,14 @@ from settlements.sources import Source
 from settlements.statements import bigints
 from settlements.statuses import EventState
 
-# Only of an event that created nothing has to be asked why.
+# Only of an event that created nothing has to be asked why. The ids are said twice, so that each is looked up by index
+# whatever the planner expects of the table.
 _PROCESSED = f"""
-    WITH e AS (UPDATE settlements_shipmentevent e SET settlements_created = done.created, processed_at = %s, error = '',
+    WITH e AS (UPDATE settlements_shipmentevent e SET
+        settlements_created = done.created, processed_at = %(now)s, error = '',
         state = CASE WHEN done.created = 0 THEN {event_states.STATE} ELSE 'PROCESSED' END
-    FROM unnest(%s::bigint[], %s::bigint[]) AS done (id, created) WHERE e.id = done.id RETURNING e.*),
+    FROM unnest(%(ids)s::bigint[], %(created)s::bigint[]) AS done (id, created)
+    WHERE e.id = done.id AND e.id = ANY(%(ids)s::bigint[]) RETURNING e.*),
     told AS ({outbox.OF_PROCESSED_EVENTS})
     SELECT id, state FROM e
 """
@@ -51,5 +54,5 @@ class Receipt:
 def processed(created: Mapping[int, int], *, now: datetime) -> dict[int, EventState]:
     """Keeps of stored events (by id) how many settlements each has created; the states they are in now."""
     with connection.cursor() as cursor:
-        cursor.execute(_PROCESSED, [now, bigints(created), bigints(created.values())])
+        cursor.execute(_PROCESSED, {"now": now, "ids": bigints(created), "created": bigints(created.values())})
         return {event_id: EventState(state) for event_id, state in cursor.fetchall()}

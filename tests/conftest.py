@@ -10,6 +10,8 @@ from django.db import connection, connections, transaction
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import Settings
 
+from settlements import lead_connection
+
 _NUMBERS = itertools.count()
 
 
@@ -27,6 +29,13 @@ def flush_passes_the_truncate_guards() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", execute_sql_flush)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Without a connection left over: a database that has one can not be dropped."""
+    yield
+    lead_connection.close()
 
 
 @pytest.fixture(autouse=True)

@@ -22,9 +22,9 @@ ADDRESS = "127.0.0.1"
 DEMO_LOGINS = "officer1, officer2, manager1, finance1, ops1, auditor1"
 DEMO_PASSWORD = "chainpay-demo"
 
-# What waits in one process is committed together, so one with many threads does more than two (ADR 0071).
-WEB_PROCESSES = 1
-WEB_THREADS = 32
+# What waits in one process is committed together, so each has threads to spare (ADR 0071).
+WEB_PROCESSES = 2
+WEB_THREADS = 16
 WORKER_PROCESSES = 2
 # One verifies the books while the other makes exports.
 LONG_PROCESSES = 2

@@ -6,6 +6,7 @@ that a message names is a field of its own, so that one can be followed from the
 
 import logging
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ _NUMBERS: Final = re.compile(
     r" ?(?P<number>[0-9]{1,18})\b",
     re.ASCII,
 )
+_NAMED: Final = ("hipment event", "event_id=", "milestone")  # one of them is in whatever that finds
 # What our own code attaches to a record for the machine to read.
 _FIELDS: Final = ("method", "route", "status", "milliseconds")
 
@@ -45,7 +47,7 @@ class Json(Redacting):
             "message": message_of(record),
             "request_id": getattr(record, "request_id", "-"),
         }
-        for found in _NUMBERS.finditer("" if _of_others(record) else record.getMessage()):
+        for found in _numbers(record):
             line.setdefault("event_id" if found["event_id"] else "milestone_id", int(found["number"]))
         for name in _FIELDS:
             if name in record.__dict__:
@@ -63,6 +65,12 @@ def message_of(record: logging.LogRecord) -> str:
     """The words of a record, without what must not be shown."""
     words = record.getMessage()
     return redaction.text(redaction.rows(words)) if record.levelno >= logging.WARNING else redaction.keys(words)
+
+
+def _numbers(record: logging.LogRecord) -> Iterable[re.Match[str]]:
+    words = record.getMessage()
+    named = any(name in words for name in _NAMED) and not _of_others(record)
+    return _NUMBERS.finditer(words) if named else ()
 
 
 def _of_others(record: logging.LogRecord) -> bool:

@@ -10,6 +10,7 @@ from settlements.exports.datasets import KNOWN
 paths.register()
 
 urlpatterns: list[URLPattern] = [
+    path("webhooks/shipment_event", events.ShipmentEventWebhook.as_view()),
     path("payment_intents", intents.PaymentIntents.as_view()),
     path("payment_intents/<id:intent_id>", intents.PaymentIntentDetail.as_view()),
     path("payment_intents/<id:intent_id>/assess_risk", intents.AssessRisk.as_view()),
@@ -20,7 +21,6 @@ urlpatterns: list[URLPattern] = [
     path("payment_intents/<id:intent_id>/cancel", intents.Cancel.as_view()),
     path("freight_tokens/<id:token_id>", tokens.FreightTokenDetail.as_view()),
     path("recipients/<visible:recipient_id>", recipients.RecipientDetail.as_view()),
-    path("webhooks/shipment_event", events.ShipmentEventWebhook.as_view()),
     path("webhooks/stripe", stripe_events.StripeWebhook.as_view()),
     path("audit/shipments/<visible:shipment_id>", audit.ShipmentAudit.as_view()),
     path("audit/payment_intents/<id:intent_id>/milestones", audit.IntentMilestones.as_view()),

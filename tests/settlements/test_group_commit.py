@@ -115,6 +115,44 @@ def test_copies_count_towards_the_most(desk: Desk) -> None:
     assert desk.batches == [[1], [2, 2, 2], [2]]
 
 
+def test_a_leader_waits_for_as_many_as_were_there_last_time(desk: Desk) -> None:
+    crowd = Crowd(desk, patience=30)
+    futures = crowd.come(1, 2, 3)
+    desk.go_on.set()
+    futures[0].result(timeout=30)
+    assert desk.batches == [[1]], "three were there: two wait for the third to be back"
+    futures.append(crowd.pool.submit(crowd.together.answer, 4))
+    assert answers(futures) == [f"answer to {number}" for number in (1, 2, 3, 4)]
+    assert [sorted(batch) for batch in desk.batches] == [[1], [2, 3, 4]]
+
+
+def test_a_leader_waits_no_longer_than_patience_allows_and_expects_fewer_then(desk: Desk) -> None:
+    crowd = Crowd(desk, patience=0.01)
+    futures = crowd.come(1, 2, 3)
+    desk.go_on.set()
+    assert answers(futures) == [f"answer to {number}" for number in (1, 2, 3)]
+    crowd.together._patience = 30
+    assert answers([crowd.pool.submit(crowd.together.answer, number) for number in (4, 5)]) == [
+        "answer to 4",
+        "answer to 5",
+    ]
+    assert [sorted(batch) for batch in desk.batches] == [[1], [2, 3], [4, 5]]
+
+
+def test_who_came_alone_makes_the_next_one_wait_for_nobody(desk: Desk) -> None:
+    desk.go_on.set()
+    together = Crowd(desk, patience=3600).together
+    assert [together.answer(1), together.answer(2)] == ["answer to 1", "answer to 2"]
+
+
+def test_nobody_waits_for_more_than_a_batch_may_have(desk: Desk) -> None:
+    crowd = Crowd(desk, most=2, patience=3600)
+    futures = crowd.come(1, 2, 3, 4, 5)
+    desk.go_on.set()
+    assert answers(futures) == [f"answer to {number}" for number in range(1, 6)]
+    assert [len(batch) for batch in desk.batches] == [1, 2, 2]
+
+
 @pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, MemoryError, RuntimeError])
 def test_a_leader_that_dies_leaves_the_others_alone_and_the_next_ones_are_led(
     desk: Desk, crowd: Crowd, end: type[BaseException]

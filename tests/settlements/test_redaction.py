@@ -113,3 +113,8 @@ def test_what_is_no_secret_is_shown_as_it_is(words: str) -> None:
 @pytest.mark.parametrize("unit", ["A", "AA11A", "1 ", "://", "token", "://a", "api_", "0000-"])
 def test_hostile_texts_are_read_to_their_end(unit: str) -> None:
     assert redaction.text(unit * (65_536 // len(unit)))
+
+
+@given(st.from_regex(redaction._SECRET_TEXT) | st.from_regex(redaction._IN_A_URL))
+def test_no_secret_is_passed_over_for_want_of_a_mark(words):
+    assert redaction.HIDDEN in redaction.keys(words)
