@@ -11,6 +11,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "mypy": ("-m", "mypy", "."),
     "import-linter": ("-c", "from importlinter.cli import lint_imports_command as lint; lint()"),
     "migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
+    "traffic": ("manage.py", "safe_migrations"),
     "schema": ("manage.py", "schema_file", "--check"),
     "docs of states": ("manage.py", "states_doc", "--check"),
     "docs of errors": ("manage.py", "errors_doc", "--check"),
