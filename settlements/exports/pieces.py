@@ -1,35 +1,36 @@
-"""Lines put together into pieces worth sending, counted and hashed on the way."""
+"""What is sent of an export, piece by piece, counted and hashed on the way."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from typing import Final
+from dataclasses import dataclass
 
 from settlements.exports.records import Sent
 
-PIECE_BYTES: Final = 64 * 1024
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Whole lines, ready to be sent; `last_key` is the key of the last one, 0 for the names of the columns."""
+
+    lines: int
+    content: bytes
+    last_key: int
 
 
 class Pieces:
-    """Iterates over pieces of about 64 KiB; knows at every moment what it has handed out."""
+    """Iterates over the bytes of pieces; knows at every moment what it has handed out."""
 
-    def __init__(self, lines: Iterable[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, pieces: Iterable[Piece]) -> None:
+        self._pieces = pieces
         self._digest = hashlib.sha256()
         self.lines = 0
         self.bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        held: list[bytes] = []
-        size = count = 0
-        for line in self._lines:
-            held.append(line)
-            size += len(line)
-            count += 1
-            if size >= PIECE_BYTES:
-                yield self._counted(held, count)
-                held, size, count = [], 0, 0
-        if held:
-            yield self._counted(held, count)
+        for piece in self._pieces:
+            self._digest.update(piece.content)
+            self.lines += piece.lines
+            self.bytes += len(piece.content)
+            yield piece.content
 
     @property
     def rows(self) -> int:
@@ -40,10 +41,3 @@ class Pieces:
     def sent(self) -> Sent:
         """What was handed out by now."""
         return Sent(rows=self.rows, bytes=self.bytes, sha256=self._digest.hexdigest())
-
-    def _counted(self, held: list[bytes], count: int) -> bytes:
-        piece = b"".join(held)
-        self._digest.update(piece)
-        self.lines += count
-        self.bytes += len(piece)
-        return piece

@@ -1,20 +1,25 @@
-"""One moment of the database, kept open on a connection of its own while an export reads it.
+"""A moment of the database that an export reads: on connections of its own, kept open until its last line.
 
-Repeatable read and read only: lines and figures are of the same moment, whatever is written meanwhile. The transaction
-holds an advisory lock by the export's number, so that others can tell an export that is being made from one whose maker
-died: PostgreSQL lets go of it with the connection.
+Repeatable read and read only, two connections on one exported snapshot: lines and figures are of the same moment,
+whatever is written meanwhile. The transaction of the first holds an advisory lock by the export's number, so that
+others can tell an export that is being made from one whose maker died: PostgreSQL lets go of it with the connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from typing import Any, Final, Self
 
 import psycopg
 from django.db import connection
 from psycopg import IsolationLevel
+from psycopg.sql import SQL
 
 from settlements.exports import statements
 from settlements.exports.datasets import Dataset
+from settlements.exports.pieces import Piece
 from settlements.exports.selections import Selection
 from settlements.exports.statements import Figures
 
@@ -25,7 +30,9 @@ _LOCK: Final = "SELECT pg_try_advisory_xact_lock(%s::int, mod(%s::bigint, 214748
 _SETTINGS: Final = "SET LOCAL idle_in_transaction_session_timeout = '15min'"
 
 _FIRST_PORTION: Final = 1_000
-_PORTION: Final = 20_000
+# Four of them are held at most: two that are being sent and two that are being rendered.
+_PORTION: Final = 10_000
+_LINES_OF_A_PIECE: Final = 200
 _CANCEL_SECONDS: Final = 5.0
 
 
@@ -36,53 +43,96 @@ class UnderWay(Exception):
 class Snapshot:
     """Reads one dataset as of one moment. Close it, whatever happens."""
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, *raw: psycopg.Connection[Any]) -> None:
         self._raw = raw
+        self._readers = ThreadPoolExecutor(len(raw), thread_name_prefix="export")
 
     @classmethod
     def open(cls, export_id: int) -> Self:
         """The moment is now. Raises UnderWay, and psycopg's errors where the database can not be reached."""
-        raw = connection.get_new_connection(connection.get_connection_params())
+        opened = []
         try:
-            raw.isolation_level, raw.read_only = IsolationLevel.REPEATABLE_READ, True
-            with raw.cursor() as cursor:
+            opened.append(_connected())
+            with opened[0].cursor() as cursor:
                 cursor.execute(_SETTINGS)
-                cursor.execute(_LOCK, [_EXPORTS, export_id])
-                if not cursor.fetchone()[0]:
+                ((free,),) = cursor.execute(_LOCK, [_EXPORTS, export_id]).fetchall()
+                if not free:
                     raise UnderWay
+                ((moment,),) = cursor.execute("SELECT pg_export_snapshot()").fetchall()
+            opened.append(_connected())
+            opened[1].execute(SQL("SET TRANSACTION SNAPSHOT {}").format(moment))
+            opened[1].execute(_SETTINGS)
         except BaseException:
-            raw.close()
+            for raw in opened:
+                raw.close()
             raise
-        return cls(raw)
+        return cls(*opened)
 
-    def lines(self, dataset: Dataset, selection: Selection, *, key: str) -> Iterator[bytes]:
-        """The CSV, one line at a time as PostgreSQL sends it, names of columns first; nothing but a line is held."""
-        yield statements.header(dataset)
-        after, limit = 0, _FIRST_PORTION
-        with psycopg.Cursor(self._raw) as cursor:
-            while True:
-                copy = statements.portion(dataset, selection, key=key, after=after, limit=limit)
-                count, last = 0, b""
-                with cursor.copy(statements.bound(self._raw, copy, selection)) as lines:
-                    for line in lines:
-                        last, count = bytes(line), count + 1
-                        yield last
-                if count < limit:
-                    return
-                # The key is the first column of every dataset.
-                after, limit = int(last.partition(b",")[0]), _PORTION
+    def lines(self, dataset: Dataset, selection: Selection, *, key: str) -> Iterator[Piece]:
+        """The CSV as PostgreSQL writes it, names of columns first, in pieces of whole lines.
+
+        Each connection renders a portion, both at a time; while those are taken, the next two are rendered.
+        """
+        yield Piece(lines=1, content=statements.header(dataset), last_key=0)
+        asked = partial(self._begin, dataset, selection, key)
+        limit, begun = _FIRST_PORTION, asked(self._raw[:1], after=0, limit=_FIRST_PORTION)
+        while begun:
+            pieces = [piece for portion in begun for piece in portion.result()]
+            full = sum(piece.lines for piece in pieces) == limit * len(begun)
+            limit, begun = _PORTION, asked(self._raw, after=pieces[-1].last_key, limit=_PORTION) if full else []
+            yield from pieces
 
     def figures(self, dataset: Dataset, selection: Selection, *, key: str) -> Figures:
         """Of the same rows, at the same moment."""
-        statement = statements.bound(self._raw, statements.figures(dataset, selection, key=key), selection)
-        with psycopg.Cursor(self._raw) as cursor:
+        statement = statements.bound(self._raw[0], statements.figures(dataset, selection, key=key), selection)
+        with psycopg.Cursor(self._raw[0]) as cursor:
             return statements.figured(cursor.execute(statement).fetchall())
 
     def close(self) -> None:
-        """Ends the transaction and the connection, in the middle of a statement too."""
-        with suppress(psycopg.Error):
-            self._raw.cancel_safe(timeout=_CANCEL_SECONDS)
-        self._raw.close()
+        """Ends the transactions and the connections, in the middle of a statement too."""
+        for raw in self._raw:
+            with suppress(psycopg.Error):
+                raw.cancel_safe(timeout=_CANCEL_SECONDS)
+        self._readers.shutdown(cancel_futures=True)
+        for raw in self._raw:
+            raw.close()
+
+    def _begin(
+        self,
+        dataset: Dataset,
+        selection: Selection,
+        key: str,
+        readers: Sequence[psycopg.Connection[Any]],
+        *,
+        after: int,
+        limit: int,
+    ) -> list[Future[list[Piece]]]:
+        """Portions that follow one another, each on its connection."""
+        copies = [
+            statements.portion(dataset, selection, key=key, after=after, skip=place * limit, limit=limit)
+            for place in range(len(readers))
+        ]
+        return [
+            self._readers.submit(_rendered, raw, statements.bound(raw, copy, selection))
+            for raw, copy in zip(readers, copies, strict=True)
+        ]
+
+
+def _connected() -> psycopg.Connection[Any]:
+    raw: psycopg.Connection[Any] = connection.get_new_connection(connection.get_connection_params())
+    raw.isolation_level, raw.read_only = IsolationLevel.REPEATABLE_READ, True
+    return raw
+
+
+def _rendered(raw: psycopg.Connection[Any], copy: bytes) -> list[Piece]:
+    pieces = []
+    with psycopg.Cursor(raw) as cursor, cursor.copy(copy) as lines:
+        coming = iter(lines)
+        while held := list(islice(coming, _LINES_OF_A_PIECE)):
+            # The key is the first column of every dataset.
+            key = int(bytes(held[-1]).partition(b",")[0])
+            pieces.append(Piece(lines=len(held), content=b"".join(held), last_key=key))
+    return pieces
 
 
 def is_free(export_id: int) -> bool:

@@ -36,9 +36,9 @@ def lines(dataset: Dataset, selection: Selection, *, key: str) -> str:
     return _copied(dataset, f"WHERE {key} IN ({selection.sql})" if selection.sql else "")
 
 
-def portion(dataset: Dataset, selection: Selection, *, key: str, after: int, limit: int) -> str:
-    """At most so many lines whose keys come after this one, as CSV (RFC 4180, lines end in LF)."""
-    keys = _keys(dataset, selection, key, after) + f" LIMIT {limit}"
+def portion(dataset: Dataset, selection: Selection, *, key: str, after: int, skip: int, limit: int) -> str:
+    """At most so many lines behind the first `skip` whose keys come after this one, as CSV (RFC 4180, ends in LF)."""
+    keys = _keys(dataset, selection, key, after) + f" OFFSET {skip} LIMIT {limit}"
     return _copied(dataset, f"WHERE {dataset.key} = ANY(ARRAY({keys}))")
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 
 from compliance import roles
+from rails.models import Recipient
 from rails.money import EXPONENTS, Money
-from settlements.exports import figures, streaming
+from settlements.exports import figures, snapshot, statements, streaming
 from settlements.exports.columns import major_sql
 from settlements.exports.datasets import KNOWN
 from settlements.exports.severing import Severing
@@ -144,6 +146,62 @@ def test_a_client_that_hangs_up_is_on_record_and_holds_nothing(api: Api) -> None
                        " AND state LIKE 'idle in transaction%'")  # fmt: skip
         assert cursor.fetchone() == (0,)
     assert exported(api, PATHS["settlements"])[0]
+
+
+@pytest.mark.parametrize("portion", [1, 3, 4, 9])
+def test_portions_are_together_what_one_statement_says(api: Api, monkeypatch: pytest.MonkeyPatch, portion: int) -> None:
+    lived_in(api)
+    lived_in(api)
+    Recipient.objects.update(name='two\n"lines"', revision=F("revision") + 1)
+    assert MilestoneSettlement.objects.count() == 8
+    monkeypatch.setattr(snapshot, "_FIRST_PORTION", 1)
+    monkeypatch.setattr(snapshot, "_PORTION", portion)
+    monkeypatch.setattr(snapshot, "_LINES_OF_A_PIECE", 2)
+    dataset = KNOWN["settlements"]
+    for query in ("", "?currency=JPY", "?status=approved"):
+        selection = dataset.select(dict(part.split("=") for part in query.removeprefix("?").split("&") if part))
+        with connection.cursor() as cursor:
+            whole = statements.bound(
+                cursor.connection, statements.lines(dataset, selection, key=dataset.key), selection
+            )
+            with cursor.copy(whole) as lines:
+                expected = b"".join(lines)
+        _, content = exported(api, PATHS["settlements"] + query)
+        assert content.partition(b"\n")[2] == expected
+
+
+def test_both_readers_see_the_moment_of_the_beginning(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived_in(api)
+    monkeypatch.setattr(snapshot, "_FIRST_PORTION", 1)
+    monkeypatch.setattr(snapshot, "_PORTION", 2)
+    before = set(MilestoneSettlement.objects.values_list("pk", flat=True))
+    answer = api.send("GET", PATHS["settlements"])
+    lived_in(api)
+    rows = list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode()), strict=True))
+    answer.close()
+    assert {int(row["milestone_id"]) for row in rows} == before
+    assert {row["recipient_name"] for row in rows} == {"'=1+1"}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_export_that_loses_one_of_its_readers_breaks_off(
+    api: Api, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    lived_in(api)
+    monkeypatch.setattr(snapshot, "_FIRST_PORTION", 1)
+    monkeypatch.setattr(snapshot, "_PORTION", 1)
+    answer = api.send("GET", PATHS["settlements"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            " ORDER BY backend_start"
+        )
+        readers = [pid for (pid,) in cursor.fetchall()]
+        assert len(readers) == 2
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [readers[which]])
+    assert b"".join(answer.streaming_content).endswith(streaming.BROKEN_OFF)
+    answer.close()
+    assert Export.objects.get().state == "FAILED"
 
 
 def test_a_head_exports_nothing(api: Api) -> None:
