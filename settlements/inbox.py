@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,7 +42,8 @@ _STORE = f"""
     RETURNING id, shipment_id
 """
 _EARLIER = f"""
-    SELECT source.as_known, e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created, p.shipment_id
+    SELECT source.as_known, e.id, e.body_hash, e.event_type, e.state, e.processed_at, e.settlements_created,
+        p.shipment_id
     FROM (SELECT {_SOURCE_AS_KNOWN.format(locked="0")} AS as_known) source
     LEFT JOIN settlements_shipmentevent e ON e.source_id = %s AND e.message_id = %s
     LEFT JOIN settlements_shipment p ON p.id = e.shipment_id
@@ -89,7 +91,10 @@ class _Arrival:
 
 
 def _receive_together(arrivals: Sequence[_Arrival]) -> list[Receipt | None]:
-    return inbox_batch.receive([each.message for each in arrivals], now=max(each.at for each in arrivals))
+    messages, now = [each.message for each in arrivals], max(each.at for each in arrivals)
+    # What is logged of several is no more of the leader's request than of the others': in a context of nobody's.
+    context = copy_context() if len(messages) == 1 else Context()
+    return context.run(inbox_batch.receive, messages, now=now)
 
 
 def _content(arrival: _Arrival) -> tuple[Source, str, bytes]:
@@ -155,7 +160,7 @@ def _keep(message: Message, error: DatabaseError, *, now: datetime) -> Receipt:
             raise error
         logger.error("Shipment event %s was refused at commit and waits for the sweep", stored[0], exc_info=error)
         note_failure(stored[0], error, swept=False)
-    return Receipt(message.shipment_id, message.event_type, EventState.WAITING, None, 0)
+    return Receipt(stored[0], message.shipment_id, message.event_type, EventState.WAITING, None, 0)
 
 
 def _is_lost_connection(error: OperationalError) -> bool:
@@ -238,8 +243,8 @@ def _process(event_id: int, shipment_pk: int, message: Message, *, now: datetime
         back_to_mark()
         logger.exception("Shipment event %s is stored and waits for the sweep", event_id)
         note_failure(event_id, error, swept=False)
-        return Receipt(message.shipment_id, message.event_type, EventState.WAITING, None, 0)
-    return Receipt(message.shipment_id, message.event_type, state, now, created)
+        return Receipt(event_id, message.shipment_id, message.event_type, EventState.WAITING, None, 0)
+    return Receipt(event_id, message.shipment_id, message.event_type, state, now, created)
 
 
 def apply(event_id: int, shipment_pk: int, event_type: str, *, actor: str, now: datetime) -> tuple[int, EventState]:
@@ -286,11 +291,11 @@ def earlier(message: Message) -> Receipt | None:
     with connection.cursor() as cursor:
         cursor.execute(_EARLIER, [*_as_known(message.source), message.source.pk, message.message_id])
         row: tuple[Any, ...] = cursor.fetchone()
-    as_known, body_hash, event_type, state, processed_at, created, shipment_id = row
+    as_known, event_id, body_hash, event_type, state, processed_at, created, shipment_id = row
     if not as_known:
         raise SourceChanged(f"source {message.source.pk} has changed since it was read")
     if body_hash is None:
         return None
     if bytes(body_hash) != message.body_hash:
         raise MessageReused("This message id was used before for another message.")
-    return Receipt(shipment_id, event_type, EventState(state), processed_at, created, repeated=True)
+    return Receipt(event_id, shipment_id, event_type, EventState(state), processed_at, created, repeated=True)

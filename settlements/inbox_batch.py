@@ -100,7 +100,7 @@ def _receive(messages: Sequence[Message], now: datetime) -> dict[str, Receipt]:
             else:
                 event_type = by_reference[reference].event_type
                 receipts[reference] = Receipt(
-                    reference, event_type, EventState(state), processed_at, created, repeated=True
+                    event_id, reference, event_type, EventState(state), processed_at, created, repeated=True
                 )
     if not stored:
         return receipts
@@ -111,7 +111,7 @@ def _receive(messages: Sequence[Message], now: datetime) -> dict[str, Receipt]:
     states = processed({event_id: created_by[event_id] for event_id, _ in stored.values()}, now=now)
     for reference, (event_id, _) in stored.items():
         event_type = by_reference[reference].event_type
-        receipts[reference] = Receipt(reference, event_type, states[event_id], now, created_by[event_id])
+        receipts[reference] = Receipt(event_id, reference, event_type, states[event_id], now, created_by[event_id])
     return receipts
 
 

@@ -41,8 +41,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The answer to a message; a repeat gets the first one again."""
+    """The answer to a message, stored as the event; a repeat gets the first one again."""
 
+    event_id: int
     shipment_id: str
     event_type: str
     state: EventState

@@ -22,7 +22,7 @@ _NUMBERS: Final = re.compile(
 )
 _NAMED: Final = ("hipment event", "event_id=", "milestone")  # one of them is in whatever that finds
 # What our own code attaches to a record for the machine to read.
-_FIELDS: Final = ("method", "route", "status", "milliseconds")
+_FIELDS: Final = ("method", "route", "status", "milliseconds", "event_id")
 
 
 class Redacting(logging.Formatter):

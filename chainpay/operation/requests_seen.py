@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from chainpay.operation import database_names
 from chainpay.operation.logs import REQUESTS
+from settlements.api import request_ids
 
 _log = logging.getLogger(REQUESTS)
 
@@ -53,6 +54,7 @@ class RequestsSeen:
         self._answers.labels(method, route, response.status_code).inc()
         seconds = time.perf_counter() - began
         self._seconds.labels(method, route).observe(seconds)
+        event_id = request_ids.event()
         _log.log(
             logging.DEBUG if route in _PROBES else logging.INFO,
             "%s %s answered %s",
@@ -64,6 +66,7 @@ class RequestsSeen:
                 "route": route,
                 "status": response.status_code,
                 "milliseconds": round(seconds * 1000, 1),
+                **({} if event_id is None else {"event_id": event_id}),
             },
         )
         return response

@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from settlements import inbox, rehearsal, sources, strict_json, values
-from settlements.api import representations
+from settlements.api import representations, request_ids
 from settlements.api.callers import CallerKind
 from settlements.api.endpoint import Endpoint
 from settlements.api.errors import Refused
@@ -45,7 +45,9 @@ class ShipmentEventWebhook(Endpoint):
         message = self._message(request, now=now)
         if dry_run:
             return _rehearsed(self._in_its_name(message, rehearsal.of_message))
-        return _answer(self._in_its_name(message, partial(inbox.receive, now=now)))
+        receipt = self._in_its_name(message, partial(inbox.receive, now=now))
+        request_ids.tell_event(receipt.event_id)
+        return _answer(receipt)
 
     def handle_exception(self, exc: Exception) -> Any:
         """Who was remembered, and is refused, is looked at anew first: what has ended is told nothing but that."""

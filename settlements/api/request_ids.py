@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[!-~]{1,64}")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
+_event: ContextVar[int | None] = ContextVar("event_id", default=None)
 
 
 NOBODY: Final = "-"
@@ -27,6 +28,16 @@ def work_for(request_id: str) -> None:
     _current.set(request_id if _SANE.fullmatch(request_id) else NOBODY)
 
 
+def tell_event(event_id: int) -> None:
+    """The request this thread is answering brought this shipment event, or a repeat of it."""
+    _event.set(event_id)
+
+
+def event() -> int | None:
+    """The shipment event that the request brought, if it did."""
+    return _event.get()
+
+
 class RequestIdMiddleware:
     """Takes a caller's `X-Request-ID` (1 to 64 visible ASCII characters) or makes one; the outermost middleware."""
 
@@ -38,6 +49,7 @@ class RequestIdMiddleware:
         request_id = given if given and _SANE.fullmatch(given) else uuid.uuid4().hex
         # Never reset: Django logs 4xx answers after the last middleware has returned, and the next request overwrites.
         _current.set(request_id)
+        _event.set(None)
         response = self.get_response(request)
         response.headers[HEADER] = request_id
         return response

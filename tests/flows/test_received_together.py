@@ -1,5 +1,6 @@
 """Events committed together: a bad one hurts no neighbour, none is answered before it is stored, none pays twice."""
 
+import logging
 import os
 import signal
 import threading
@@ -16,9 +17,10 @@ from django.utils import timezone
 
 from rails.models import JournalEntry
 from settlements import audit, inbox, inbox_batch, lifecycle, milestones, received, release
+from settlements.api import request_ids
 from settlements.models import AuditEvent, MilestoneSettlement, ShipmentEvent
 from tests.factories import HIGH, MEDIUM, PICKUP, POD, a_token, a_user, an_intent, approve, message_of
-from tests.flows.conftest import Api
+from tests.flows.conftest import PAST, Api
 from tests.flows.test_failures import broken
 from tests.flows.test_sources import a_sender, refused, revoke_all
 from tests.rails.killed import killed_before_line
@@ -99,6 +101,46 @@ def test_events_of_several_senders_bear_their_own_senders_names(monkeypatch: pyt
     for sender, shipment in zip(senders, shipments, strict=True):
         (created,) = AuditEvent.objects.filter(intent__shipment__shipment_id=shipment, action="settlement_created")
         assert created.triggered_by == f"source:{sender.name}"
+
+
+class Listener(logging.Handler):
+    """Each line with the request to which it would be put down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[str, logging.LogRecord]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append((request_ids.current(), record))
+
+
+def test_each_request_is_told_with_its_own_event_and_none_with_what_became_of_anothers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener, shipments = Listener(), [a_shipment() for _ in range(3)]
+    posts = [
+        partial(Api().send, "POST", "/webhooks/shipment_event", an_event(each), X_Request_ID=f"of-{each}")
+        for each in shipments
+    ]
+    with caplog.at_level("INFO"), caplog.at_level("INFO", logger="chainpay.requests"):
+        logging.getLogger().addHandler(listener)
+        try:
+            assert outcomes(together(monkeypatch, posts)) == [(200, 1)] * 3
+        finally:
+            logging.getLogger().removeHandler(listener)
+    events = dict(ShipmentEvent.objects.values_list("shipment__shipment_id", "pk"))
+    answered = {
+        request: getattr(record, "event_id", None) for request, record in listener.lines if hasattr(record, "route")
+    }
+    assert answered.items() >= {(f"of-{each}", events[each]) for each in shipments}
+    created = [request for request, record in listener.lines if record.name == "settlements.lifecycle"]
+    assert sorted(created)[:3] == ["-"] * 3, "three together, and the opening one alone under its own request"
+    assert len(created) == 4
+    assert sorted(created)[3] != "-"
+
+
+def an_event(shipment: str) -> dict[str, str]:
+    return {"shipment_id": shipment, "event_type": POD, "occurred_at": PAST}
 
 
 def test_two_events_of_one_shipment_at_once_are_both_processed(monkeypatch: pytest.MonkeyPatch) -> None:

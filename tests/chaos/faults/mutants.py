@@ -27,7 +27,7 @@ def answered_before_commit() -> None:
             receive(message, now=now)
 
         threading.Thread(target=later).start()
-        return inbox.Receipt(message.shipment_id, message.event_type, EventState.PROCESSED, now, 1)
+        return inbox.Receipt(0, message.shipment_id, message.event_type, EventState.PROCESSED, now, 1)
 
     inbox.receive = early
 
