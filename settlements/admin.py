@@ -3,14 +3,12 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from rails.admin_columns import cut, listed
 from rails.admin_pages import BY_CURRENCY, amount, words
-from rails.money import Money
 from rails.wording import NOTHING, in_words
 from settlements import admin_api_keys as admin_api_keys  # what is long has a file of its own
 from settlements import admin_books_checks as admin_books_checks
@@ -22,16 +20,14 @@ from settlements import admin_inbox as admin_inbox
 from settlements import admin_office as admin_office
 from settlements import admin_reconciliation as admin_reconciliation
 from settlements.admin_archives import ArchivedInline
-from settlements.admin_columns import COLUMNS, SettlementsAdmin, SettlementsInline, sentence, status
+from settlements.admin_columns import COLUMNS, RelatedInline, SettlementsAdmin, sentence, status
+from settlements.admin_decisions import ApprovalsOfSettlement, HoldsOfSettlement
 from settlements.admin_dossier import WithDossier
 from settlements.admin_search import ByIntent, ByShipment
 from settlements.admin_troubles import ByTrouble
 from settlements.models import (
-    Approval,
     AuditEvent,
-    FourEyesLimit,
     FreightToken,
-    Hold,
     IdempotencyKey,
     MilestoneSettlement,
     PaymentIntent,
@@ -60,12 +56,6 @@ COLUMNS_OF_AUDIT = {**COLUMNS, "reason": sentence}
 def risk_score(row: Any) -> str:
     """The score as plain digits."""
     return "unknown" if row.risk_score is None else score_text(row.risk_score)
-
-
-@admin.display(description="officer")
-def approver(row: Approval) -> str:
-    """The officer's login, without a link to the login's page, which few may open."""
-    return row.approver.username
 
 
 @admin.display(description="hash")
@@ -99,16 +89,6 @@ def step(row: AuditEvent) -> str:
 def share_in_percent(row: PaymentScheduleItem) -> str:
     """`20 %`; a share has more decimal places stored than anybody wants to read."""
     return f"{(row.share.scaleb(2)).normalize():f} %"
-
-
-class RelatedInline(SettlementsInline):
-    """Rows below theirs, with what they point to read at once."""
-
-    related: ClassVar[list[str]] = []
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found: QuerySet[Any] = super().get_queryset(request)
-        return found.select_related(*self.related) if self.related else found
 
 
 class TokensOfShipment(RelatedInline):
@@ -215,19 +195,6 @@ class IdempotencyKeyAdmin(SettlementsAdmin):
     ordering = ["-pk"]
 
 
-class ApprovalsOfSettlement(RelatedInline):
-    model = Approval
-    fields: ClassVar[Any] = ["created_at", approver, "decision", "channel", "reason"]
-    readonly_fields = fields
-    related = ["approver"]
-
-
-class HoldsOfSettlement(RelatedInline):
-    model = Hold
-    fields: ClassVar[Any] = ["placed_at", "placed_by", "reason", "lifted_at", "lifted_by", "lift_reason"]
-    readonly_fields = fields
-
-
 @admin.register(MilestoneSettlement)
 class MilestoneSettlementAdmin(ByIntent):
     linked_by = frozenset({"event__id__exact"})
@@ -258,46 +225,6 @@ class MilestoneSettlementAdmin(ByIntent):
     @admin.display(description="recipient", empty_value="-")
     def recipient(self, row: MilestoneSettlement) -> SafeString | None:
         return cut(row.intent.recipient.recipient_id) if row.intent.recipient else None
-
-
-@admin.register(Approval)
-class ApprovalAdmin(SettlementsAdmin):
-    list_display = ["id", "settlement", "decision", "channel", approver, "reason", "created_at"]
-    exclude = ["approver"]
-    readonly_fields: ClassVar[Any] = [approver]
-    list_filter = ["decision", "created_at"]
-    list_select_related = ["settlement", "approver"]
-    search_fields = ["approver__username__exact", "settlement__pk__exact"]
-    search_help_text = "An officer's login or a settlement's number"
-    sortable_by = ["id"]
-    ordering = ["-pk"]
-
-
-@admin.display(description="two approve above")
-def four_eyes_above(row: FourEyesLimit) -> str:
-    """The limit in the currency's digits."""
-    return Money(row.above_minor, row.currency).text
-
-
-@admin.register(FourEyesLimit)
-class FourEyesLimitAdmin(SettlementsAdmin):
-    list_display = ["id", "currency", four_eyes_above, "set_at"]
-    exclude = ["above_minor"]
-    readonly_fields: ClassVar[Any] = [four_eyes_above]
-    list_filter = [BY_CURRENCY]
-    sortable_by = ["id"]
-    ordering = ["-pk"]
-
-
-@admin.register(Hold)
-class HoldAdmin(SettlementsAdmin):
-    list_display = ["id", "settlement", "reason", "placed_by", "placed_at", "lifted_by", "lifted_at"]
-    list_filter = [("lifted_at", admin.EmptyFieldListFilter), "placed_at"]
-    list_select_related = ["settlement"]
-    search_fields = ["settlement__pk__exact"]
-    search_help_text = "A settlement's number"
-    sortable_by = ["id"]
-    ordering = ["-pk"]
 
 
 @admin.register(AuditEvent)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -99,3 +101,13 @@ class SettlementsInline(ReadOnlyInline):
     """Rows of settlements below the one they belong to, in their words."""
 
     columns = COLUMNS
+
+
+class RelatedInline(SettlementsInline):
+    """Rows below theirs, with what they point to read at once."""
+
+    related: ClassVar[list[str]] = []
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().get_queryset(request)
+        return found.select_related(*self.related) if self.related else found

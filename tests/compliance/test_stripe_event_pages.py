@@ -19,7 +19,7 @@ from rails.stripe.events import WRONG
 from settlements import bank_work
 from settlements.statuses import BankWorkKind as K
 from tests.compliance.conftest import Staff, logged_in
-from tests.flows.test_stripe_settles import RAIL, arrive, events_of, hear, listened, paid
+from tests.flows.stripe_settling import RAIL, arrive, events_of, hear, listened, paid
 from tests.rails.stripe_world import fake, recipient
 from tests.stripe_fake import StripeFake
 

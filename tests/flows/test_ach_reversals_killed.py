@@ -17,7 +17,7 @@ from settlements import outcomes, owed, submitting
 from settlements.models import AuditEvent
 from settlements.statuses import SettlementStatus as S
 from tests.factories import a_user, now, officer
-from tests.flows.test_ach_reversals import LATE, PAID, Case, a_payable_recipient, balances, hear, owes, proven, status
+from tests.flows.ach_reversals import LATE, PAID, Case, a_payable_recipient, balances, hear, owes, proven, status
 from tests.rails.ach.bank import configured, sends
 from tests.rails.ach.samples import bank_file, returned
 from tests.rails.killed import killed_before_line

@@ -17,7 +17,7 @@ from settlements import outcomes, submitting
 from settlements.models import MilestoneSettlement
 from settlements.statuses import SettlementStatus as S
 from tests.factories import now
-from tests.flows.test_stripe_settles import RAIL, arrive, events_of, hear, listened, paid, pay_out, proven, status_of
+from tests.flows.stripe_settling import RAIL, arrive, events_of, hear, listened, paid, pay_out, proven, status_of
 from tests.rails.stripe_world import fake, recipient
 from tests.stripe_fake import StripeFake
 from tests.stripe_fake import payouts as fakes

@@ -17,7 +17,7 @@ from rails.stripe.failures import Lost
 from settlements import submitting
 from settlements.statuses import SettlementStatus as S
 from tests.factories import now
-from tests.flows.test_stripe_settles import (
+from tests.flows.stripe_settling import (
     RAIL,
     arrive,
     claimed,

@@ -1,32 +1,27 @@
-"""Stripe pays once, whatever becomes of the answers."""
+"""What Stripe is asked, what is refused for good, and when nothing was handed over."""
 
 import logging
-import secrets
-import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
-import stripe
 from pytest_django import Settings
 
-from rails.base import Answer, Instruction, NotYet, OutcomeUnknown, SettlementResult
+from rails.base import Instruction, NotYet, SettlementResult
 from rails.models import Recipient, StripeInstallation
 from rails.money import EXPONENTS, Money
-from rails.stripe import currencies, installation, paying
+from rails.stripe import currencies, installation
 from rails.stripe.currencies import NotStripes
 from rails.stripe.rail import StripeRail
-from rails.stripe.transfers import Order, group_of
-from tests.rails.rail_contract import RailContract, unheard_of
+from tests.rails.rail_contract import RailContract
+from tests.rails.stripe_orders import again, is_refused, is_unknown, one, order, paid
 from tests.rails.stripe_world import a_recipient, account_of, fake, rail, recipient, recipient_id, settings_of
 from tests.raw_server import closed_port
-from tests.stripe_fake import API_KEY, Fault, StripeFake, accounts, transfers
+from tests.stripe_fake import API_KEY, Fault, StripeFake, accounts
 
 __all__ = ["fake", "rail", "recipient", "recipient_id"]
 
 pytestmark = pytest.mark.django_db
-HOUR = timedelta(hours=1)
 
 
 class TestStripeRail(RailContract):
@@ -37,40 +32,6 @@ class TestStripeRail(RailContract):
     @pytest.fixture
     def recipient_id(self, recipient: Recipient) -> int:
         return recipient.pk
-
-
-def order(recipient_id: int, *, minor: int = 7000, **changes: Any) -> Instruction:
-    given = {"milestone_id": next(unheard_of), "amount": Money(minor, "USD"), "recipient_id": recipient_id, **changes}
-    return Instruction(**given)
-
-
-def again(instruction: Instruction, *, ago: timedelta = timedelta(minutes=1)) -> Instruction:
-    """The instruction as it is handed in after a crash, or after an answer that was lost."""
-    return replace(instruction, submitted_at=datetime.now(UTC) - ago)
-
-
-def paid(rail: StripeRail, instruction: Instruction) -> SettlementResult:
-    answer = one(rail, instruction)
-    assert isinstance(answer, SettlementResult), answer
-    assert answer.success, answer
-    return answer
-
-
-def one(rail: StripeRail, instruction: Instruction, **options: Any) -> Answer:
-    (answer,) = rail.process_settlements([instruction], **options)
-    return answer
-
-
-def is_refused(answer: Answer, says: str) -> None:
-    assert isinstance(answer, SettlementResult), answer
-    assert not answer.success
-    assert says in str(answer.error)
-
-
-def is_unknown(answer: Answer, says: str = "", *, needs_person: bool = False) -> None:
-    assert isinstance(answer, OutcomeUnknown), answer
-    assert answer.needs_person is needs_person, answer
-    assert says in answer.detail
 
 
 # What is sent
@@ -176,212 +137,6 @@ def test_an_account_that_left_is_a_definite_no(fake: StripeFake, rail: StripeRai
     is_refused(one(rail, instruction), "resource_missing")
 
 
-# Answers that are lost
-
-
-@pytest.mark.parametrize(
-    "fault", [Fault.DROP_AFTER, Fault.GARBAGE, Fault.CUT, Fault.ERROR_AFTER, Fault.DROP_BEFORE, Fault.CONFLICT]
-)
-def test_what_was_done_is_found_and_what_was_not_is_done_once(
-    fake: StripeFake, rail: StripeRail, recipient_id: int, fault: Fault
-) -> None:
-    fake.faults.script(fault)
-    result = paid(rail, order(recipient_id))
-    assert [result.reference_id] == list(fake.world.transfers)
-
-
-@pytest.mark.parametrize("fault", [Fault.DROP_AFTER, Fault.GARBAGE, Fault.ERROR_AFTER, Fault.UNAVAILABLE])
-def test_when_looking_up_fails_too_the_outcome_is_unknown_until_the_next_time(
-    fake: StripeFake, rail: StripeRail, recipient_id: int, fault: Fault
-) -> None:
-    instruction = order(recipient_id)
-    fake.faults.script(fault, fault, fault)
-    fake.faults.script(*[Fault.UNAVAILABLE] * 3, method="GET")
-    is_unknown(one(rail, instruction))
-    fake.faults.over()
-    result = paid(rail, again(instruction))
-    assert [result.reference_id] == list(fake.world.transfers)
-
-
-@pytest.mark.parametrize("fault", [Fault.DROP_AFTER, Fault.ERROR_AFTER])
-def test_lists_that_lag_do_not_make_a_second_transfer(
-    fake: StripeFake, rail: StripeRail, recipient_id: int, fault: Fault
-) -> None:
-    """The look-up finds nothing; what is submitted again is the same key."""
-    instruction = order(recipient_id)
-    paid(rail, instruction)
-    (made,) = fake.world.transfers
-    fake.world.shown_from[made] = fake.world.now() + 60
-    assert paid(rail, again(instruction)).reference_id == made
-    assert list(fake.world.transfers) == [made]
-
-
-def test_a_slow_answer_is_unknown_and_done_only_once(fake: StripeFake, rail: StripeRail, recipient_id: int) -> None:
-    instruction = order(recipient_id)
-    fake.faults.slow_seconds = 4.0
-    fake.faults.script(Fault.SLOW)
-    is_unknown(one(rail, instruction), "in time")
-    is_unknown(one(rail, again(instruction)), "HTTP 409")
-    assert fake.world.transfers == {}
-    while not fake.world.transfers:
-        time.sleep(0.05)
-    paid(rail, again(instruction))
-    assert len(fake.world.transfers) == 1
-
-
-def test_a_500_that_stripe_keeps_is_a_no_once_lists_prove_that_nothing_moved(
-    fake: StripeFake, rail: StripeRail, recipient_id: int
-) -> None:
-    instruction = order(recipient_id)
-    fake.faults.script(Fault.ERROR_BEFORE)
-    is_unknown(one(rail, instruction), "HTTP 500")
-    is_refused(one(rail, again(instruction)), "nothing moved")
-    paid(rail, replace(instruction, attempt_number=2))
-    assert len(fake.world.transfers) == 1
-
-
-def test_lists_may_lag_behind_a_500_that_stripe_keeps(
-    fake: StripeFake, rail: StripeRail, recipient_id: int, settings: Settings
-) -> None:
-    settings.CHAINPAY_STRIPE = settings_of(fake, lookup_lag_seconds=2)
-    instruction = order(recipient_id)
-    fake.faults.script(Fault.ERROR_AFTER)
-    fake.faults.script(*[Fault.UNAVAILABLE] * 3, method="GET")
-    is_unknown(one(rail, instruction), "HTTP 500")
-    (made,) = fake.world.transfers
-    fake.world.shown_from[made] = fake.world.now() + 1
-    assert paid(rail, again(instruction)).reference_id == made
-
-
-def test_a_crash_during_the_call_is_looked_up(fake: StripeFake, rail: StripeRail, recipient: Recipient) -> None:
-    """Whoever submitted it died before the answer was recorded: that it ran at all is only known by `submitted_at`."""
-    instruction = order(recipient.pk)
-    made = submit_by_hand(fake, instruction, account_of(recipient))
-    requests = len(fake.requests)
-    assert paid(rail, again(instruction)).reference_id == made
-    assert [method for method, _, _ in fake.requests[requests:]] == ["GET"]
-
-
-def test_the_look_up_goes_through_all_pages(fake: StripeFake, rail: StripeRail, recipient: Recipient) -> None:
-    instruction = order(recipient.pk)
-    made = submit_by_hand(fake, instruction, account_of(recipient))
-    for number in range(2, 150):
-        transfer = submit_by_hand(fake, replace(instruction, attempt_number=number), account_of(recipient))
-        transfers.reverse(fake.world, "", {}, transfer)
-    assert paid(rail, again(instruction)).reference_id == made
-
-
-def test_what_may_not_be_paid_any_more_is_only_looked_up(
-    fake: StripeFake, rail: StripeRail, recipient: Recipient
-) -> None:
-    instruction = order(recipient.pk)
-    requests = len(fake.requests)  # the request was lost before Stripe did anything
-    closed = replace(again(instruction), look_up_only=True)
-    is_unknown(one(rail, closed), "it may not be handed over any more; only looked up")
-    assert {method for method, _, _ in fake.requests[requests:]} == {"GET"}
-    assert fake.world.transfers == {}
-    is_refused(one(rail, replace(again(instruction, ago=26 * HOUR), look_up_only=True)), "nothing moved")
-    made = submit_by_hand(fake, instruction, account_of(recipient))
-    assert paid(rail, closed).reference_id == made
-
-
-# The key
-
-
-def test_how_long_it_waits_is_told_by_the_clock_that_wrote_it(
-    fake: StripeFake, rail: StripeRail, recipient_id: int
-) -> None:
-    instruction = replace(again(order(recipient_id)), waiting=timedelta(minutes=1))
-    answer = one(rail, instruction, now=datetime.now(UTC) + 26 * HOUR)
-    assert isinstance(answer, SettlementResult)
-    assert answer.success
-    behind = replace(again(order(recipient_id)), waiting=24 * HOUR)
-    is_unknown(one(rail, behind), "too late")
-
-
-def test_after_a_day_only_looking_up_decides(fake: StripeFake, rail: StripeRail, recipient: Recipient) -> None:
-    instruction = order(recipient.pk)
-    is_unknown(one(rail, again(instruction, ago=24 * HOUR)), "too late")
-    is_refused(one(rail, again(instruction, ago=26 * HOUR)), "nothing moved")
-    assert not any(method == "POST" for method, _, _ in fake.requests)
-    made = submit_by_hand(fake, instruction, account_of(recipient))
-    fake.world.seconds_ahead = 26 * 3600
-    assert paid(rail, again(instruction, ago=26 * HOUR)).reference_id == made
-
-
-def test_within_the_day_it_is_submitted_under_the_same_key(
-    fake: StripeFake, rail: StripeRail, recipient_id: int
-) -> None:
-    instruction = order(recipient_id)
-    paid(rail, again(instruction, ago=22 * HOUR))
-    paid(rail, instruction)
-    keys = {headers["Idempotency-Key"] for method, _, headers in fake.requests if method == "POST"}
-    assert len(keys) == 1
-
-
-def test_a_key_with_other_parameters_is_for_a_person(fake: StripeFake, rail: StripeRail, recipient_id: int) -> None:
-    instruction = order(recipient_id)
-    made = paid(rail, instruction).reference_id
-    is_unknown(one(rail, replace(instruction, amount=Money(7001, "USD"))), str(made), needs_person=True)
-    is_unknown(one(rail, again(replace(instruction, amount=Money(7001, "USD")))), "70.01 USD", needs_person=True)
-    assert len(fake.world.transfers) == 1
-
-
-@pytest.mark.parametrize("field", ["amount", "destination", "currency"])
-def test_a_transfer_that_is_not_exactly_ours_is_for_a_person(
-    fake: StripeFake, rail: StripeRail, recipient: Recipient, field: str
-) -> None:
-    instruction = order(recipient.pk)
-    made = submit_by_hand(fake, instruction, account_of(recipient))
-    fake.world.transfers[made][field] = {"amount": 1, "destination": "acct_1Other", "currency": "eur"}[field]
-    is_unknown(one(rail, again(instruction)), made, needs_person=True)
-
-
-def test_two_transfers_of_one_attempt_are_for_a_person(
-    fake: StripeFake, rail: StripeRail, recipient: Recipient
-) -> None:
-    instruction = order(recipient.pk)
-    fake.keys.honoured = False
-    made = [submit_by_hand(fake, instruction, account_of(recipient)) for _ in range(2)]
-    is_unknown(one(rail, again(instruction)), made[0], needs_person=True)
-
-
-# Attempts
-
-
-def test_another_attempt_is_made_only_when_all_of_the_former_came_back(
-    fake: StripeFake, rail: StripeRail, recipient_id: int
-) -> None:
-    first = order(recipient_id)
-    second = replace(first, attempt_number=2)
-    made = str(paid(rail, first).reference_id)
-    is_refused(one(rail, second), f"has not come back in full: {made}")
-    transfers.reverse(fake.world, "", {"amount": 6999}, made)
-    is_refused(one(rail, second), made)
-    transfers.reverse(fake.world, "", {}, made)
-    assert paid(rail, second).reference_id != made
-
-
-def test_an_attempt_is_not_made_as_long_as_the_former_can_not_be_looked_up(
-    fake: StripeFake, rail: StripeRail, recipient_id: int
-) -> None:
-    fake.faults.script(*[Fault.UNAVAILABLE] * 3, method="GET")
-    answer = one(rail, order(recipient_id, attempt_number=2))
-    assert isinstance(answer, NotYet)
-    assert not any(method == "POST" for method, _, _ in fake.requests)
-
-
-def test_money_sent_by_hand_for_the_same_settlement_is_for_a_person(
-    fake: StripeFake, rail: StripeRail, recipient: Recipient
-) -> None:
-    instruction = order(recipient.pk)
-    group = group_of(installation.mark(), instruction.milestone_id)
-    params: Any = {"amount": 7000, "currency": "usd", "destination": account_of(recipient), "transfer_group": group}
-    library(fake).v1.transfers.create(params)
-    is_unknown(one(rail, again(instruction)), "another transfer", needs_person=True)
-    is_refused(one(rail, replace(instruction, attempt_number=2)), "another transfer")
-
-
 # Nothing handed over
 
 
@@ -469,56 +224,3 @@ def test_the_api_key_is_in_no_log_and_no_answer(
     assert API_KEY not in caplog.text
     assert API_KEY not in "".join(told)
     assert API_KEY not in repr(settings_of(fake))
-
-
-def test_without_an_idempotency_key_money_would_move_twice(
-    fake: StripeFake, rail: StripeRail, recipient_id: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the tests above would not let by."""
-    monkeypatch.setattr(Order, "key", property(lambda self: secrets.token_hex(8)))
-    instruction = order(recipient_id)
-    paid(rail, instruction)
-    paid(rail, instruction)
-    assert len(fake.world.transfers) == 2
-
-
-def test_at_random_faults_nothing_is_lost_and_nothing_paid_twice(
-    fake: StripeFake, rail: StripeRail, recipient_id: int
-) -> None:
-    fake.faults.rate, fake.faults.slow_seconds, fake.faults.lag_seconds = 0.3, 0.05, 0.2
-    waiting = [order(recipient_id, minor=100 + place) for place in range(120)]
-    answered: dict[int, SettlementResult] = {}
-    for _ in range(30):
-        for instruction, answer in zip(waiting, rail.process_settlements(waiting), strict=True):
-            if isinstance(answer, SettlementResult):
-                answered[instruction.milestone_id] = answer
-            elif isinstance(answer, OutcomeUnknown):
-                assert not answer.needs_person, answer
-        waiting = [again(each) for each in waiting if each.milestone_id not in answered]
-        if not waiting:
-            break
-    assert not waiting
-    accepted = {each.reference_id for each in answered.values() if each.success}
-    assert accepted == set(fake.world.transfers)
-    assert all("nothing moved" in str(each.error) for each in answered.values() if not each.success)
-
-
-def submit_by_hand(fake: StripeFake, instruction: Instruction, account: str) -> str:
-    """What whoever died had Stripe do."""
-    done = Order(
-        mark=installation.mark(),
-        milestone_id=instruction.milestone_id,
-        attempt_number=instruction.attempt_number,
-        amount=instruction.amount,
-        account=account,
-    )
-    made = library(fake).v1.transfers.create(done.params, {"idempotency_key": done.key})  # type: ignore[arg-type]
-    return str(made.id)
-
-
-def library(fake: StripeFake) -> stripe.StripeClient:
-    return stripe.StripeClient(API_KEY, base_addresses={"api": fake.url}, max_network_retries=0)
-
-
-def test_the_times_of_a_key_leave_room_on_both_sides() -> None:
-    assert paying.KEY_COUNTS_FOR < 24 * HOUR < paying.LISTS_KNOW_AFTER

@@ -15,8 +15,8 @@ from settlements.models import Hold, PaymentIntent
 from settlements.proof import keys
 from tests.factories import now
 from tests.settlements.conftest import Sql
+from tests.settlements.dossiers import dossier_of, files_of, sealed_again, wrong
 from tests.settlements.lived_in import World
-from tests.settlements.test_dossier import dossier_of, files_of, sealed_again, wrong
 
 Edit = Callable[[Any], Any]
 
