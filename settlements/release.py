@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -85,11 +85,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """How many settlements one sweep released, decided again to something stricter, and how many failed."""
+    """How many settlements one sweep released, decided again to something stricter, and how many failed.
+
+    `more_blocked`: as many as a batch holds were told why they wait, so there may be others.
+    """
 
     released: int = 0
     tightened: int = 0
     failed: int = 0
+    more_blocked: bool = field(default=False, compare=False)
 
     def __add__(self, other: "SweepReport") -> "SweepReport":
         return SweepReport(self.released + other.released, self.tightened + other.tightened, self.failed + other.failed)
@@ -204,16 +208,18 @@ def put_off(settlement_ids: Sequence[int], error: str) -> None:
         cursor.execute(_PUT_OFF, [RETRY_AFTER_SECONDS, error[:2000], list(settlement_ids)])
 
 
-def sweep(*, now: datetime, limit: int = BATCH) -> SweepReport:
+def sweep(*, now: datetime, limit: int = BATCH, tell_blocked: bool = True) -> SweepReport:
     """Releases up to `limit` settlements that are due, in one transaction; a failing one never stops the others.
 
-    Shipments another worker has locked are left to it.
+    Shipments another worker has locked are left to it. With `tell_blocked` up to `limit` others get the reason why they
+    wait: everything overdue is looked through for that, so of several batches in a row the first asks.
     """
     try:
         with transaction.atomic(durable=True):
-            _say_what_is_blocked(now=now, limit=limit)
+            more = tell_blocked and _say_what_is_blocked(now=now, limit=limit)
             ids = _claim(limit)
-            return _report(release(candidates.read(ids), actor=SWEEPER, now=now))
+            report = _report(release(candidates.read(ids), actor=SWEEPER, now=now))
+            return replace(report, more_blocked=more)
     except BAD_ROW as error:
         logger.error("A sweep of %s due settlements failed and is tried one by one: %s", limit, error)
         return _one_by_one(now=now, limit=limit)
@@ -229,7 +235,8 @@ def _claim(limit: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
+def _say_what_is_blocked(*, now: datetime, limit: int) -> bool:
+    """Whether it was said of as many as may be at once."""
     with connection.cursor() as cursor:
         cursor.execute(_BLOCKED_ANEW, _asked(limit))
         ids = [row[0] for row in cursor.fetchall()]
@@ -238,6 +245,7 @@ def _say_what_is_blocked(*, now: datetime, limit: int) -> None:
         (each.settlement_id, each.intent_id, each.status, why) for each, why in blocked if why != each.blocked_reason
     ]
     lifecycle.block(rows, actor=SWEEPER, now=now)
+    return len(rows) == limit
 
 
 def _waits_for(candidate: Candidate) -> str:

@@ -34,11 +34,11 @@ def sweep() -> dict[str, int]:
 
 def sweep_due() -> release.SweepReport:
     """Batches until one moves nothing; what one batch failed on is put off and not met again."""
-    total = release.SweepReport()
+    total, tell_blocked = release.SweepReport(), True
     for _ in range(MOST_BATCHES):
-        report = release.sweep(now=timezone.now())
-        total += report
-        if not report.released + report.tightened:
+        report = release.sweep(now=timezone.now(), tell_blocked=tell_blocked)
+        total, tell_blocked = total + report, report.more_blocked
+        if not (report.released + report.tightened or tell_blocked):
             break
     return total
 

@@ -11,14 +11,14 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rails import recipients, switches
 from rails.base import SettlementProvider
 from rails.models import JournalEntry
-from settlements import holds, release, tasks
+from settlements import holds, lead_connection, release, tasks
 from settlements.models import AuditEvent, FreightToken, MilestoneSettlement, PaymentIntent
 from tests.flows.conftest import Api, at_once
 from tests.flows.copies import delayed_intents
@@ -145,6 +145,25 @@ def test_settling_by_request_goes_around_no_hold(api: Api) -> None:
 
 
 @pytest.mark.usefixtures("_due_at_once")
+def test_all_that_can_not_go_are_told_why_however_many_and_looked_through_once_if_they_are_few(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    sweep, look = release.sweep, release._say_what_is_blocked
+    monkeypatch.setattr(release, "sweep", lambda **given: sweep(limit=2, **given))
+    monkeypatch.setattr(release, "_say_what_is_blocked", lambda **given: looks.append(1) or look(**given))
+    recipients.put("R-1", "Acme", actor="demo", now=timezone.now())
+    recipients.set_payouts(recipient_id="R-1", enabled=False, actor="demo", now=timezone.now())
+    delayed(api, 5, recipient_id="R-1")
+    assert tasks.sweep_due() == release.SweepReport()
+    assert MilestoneSettlement.objects.exclude(blocked_reason="").count() == 5
+    looks.clear()
+    delayed(api, 5)
+    assert tasks.sweep_due() == release.SweepReport(released=5)
+    assert len(looks) == 1
+
+
+@pytest.mark.usefixtures("_due_at_once")
 def test_two_workers_release_each_row_once(live: Api) -> None:
     for _ in range(40):
         delayed(live, 5)
@@ -215,6 +234,6 @@ def test_an_event_has_a_fixed_number_of_statements(live: Api, intents: int) -> N
     for _ in range(intents):
         live.intent(token)
     live.event(shipment, "PICKUP_CONFIRMED")
-    with CaptureQueriesContext(connection) as queries:
+    with lead_connection.lent(), CaptureQueriesContext(connections[DEFAULT_DB_ALIAS]) as queries:
         assert live.event(shipment).json()["milestone_settlements_created"] == intents
-    assert len(queries) == 9
+    assert len(queries) == 8
