@@ -86,12 +86,14 @@ def main() -> int:
     collected.write_bytes(b"")
     os.environ[record.COLLECTED_IN] = str(collected)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chainpay.settings")
-    for database in dict.fromkeys(part.database for part in parts):
-        own = databases.own(server, database, kept=given.keep and database in KEPT) if database else nullcontext(server)
-        with own as database_url:
-            for part in parts:
-                if part.database == database:
-                    _measure(part, given, database_url)
+    named = list(dict.fromkeys(part.database for part in parts))
+    with databases.migrated_once(server) if any(named) else nullcontext():
+        for database in named:
+            kept = given.keep and database in KEPT
+            with databases.own(server, database, kept=kept) if database else nullcontext(server) as database_url:
+                for part in parts:
+                    if part.database == database:
+                        _measure(part, given, database_url)
     figures = record.collected(collected)
     print("\n".join(["", *record.summary(figures)]), flush=True)
     if given.record:
