@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from compliance import recipient_record, schedule_picture, timeline
@@ -163,7 +164,7 @@ def test_attempts_at_providers_are_told_with_their_outcome(officer):
     attempts = shown[shown.index('id="attempts"') : shown.index('id="decisions"')]
     for told in ("1, Stripe", "Refused", "Paid Haulage", "acct_1PaidBefore", "stripe event evt_1", "Contradicts"):
         assert told in attempts
-    assert f"/work/{one.pk}/" in attempts
+    assert reverse("admin:compliance_work_item", args=[one.pk]) in attempts
 
 
 def test_the_picture_is_as_wide_as_the_amounts_and_full():
